@@ -1,0 +1,229 @@
+"""A variant's recipe with every component found and every setting decided, ready to be built."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ganzoo_core.components.config import Config
+from ganzoo_core.errors import ConfigError, UnknownNameError
+from ganzoo_core.plugins import API_VERSION, Hooks, Installed, Kind, Variant, load_plugin
+from ganzoo_core.plugins.schema import VariantEntry
+from ganzoo_core.settings import Settings, accepted, checked, distributed, flattened, merged
+from ganzoo_core.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from ganzoo_core.components import Loss, Trainer
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Component:
+    """A named component, the hooks that build it, and its config."""
+
+    kind: Kind
+    name: str
+    hooks: Hooks
+    config: Config
+
+    @property
+    def full_name(self) -> str:
+        """Name with its distribution, such as `ganzoo-plugin-dcgan/dcgan`."""
+        return f"{self.hooks.plugin.distribution}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What `ganzoo train … --dry-run` prints and a run or a model remembers."""
+
+    variant: Variant
+    entry: VariantEntry
+    networks: Mapping[str, Component]
+    loss: Component | None
+    trainer: Component
+    training: TrainingSettings
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the blueprint as pure data, from which `restore` makes it again."""
+        parts = dict(self.networks) | {"trainer": self.trainer}
+        if self.loss:
+            parts["loss"] = self.loss
+        return {
+            "schema": SCHEMA_VERSION,
+            "variant": self.variant.full_name,
+            "plugin": {
+                "distribution": self.variant.plugin.distribution,
+                "version": self.variant.plugin.version,
+                "api": ".".join(map(str, API_VERSION)),
+            },
+            "components": {
+                role: {
+                    "kind": part.kind,
+                    "component": part.full_name,
+                    "config": part.config.model_dump(mode="json"),
+                }
+                for role, part in parts.items()
+            },
+            "inference": list(self.entry.recipe.inference),
+            "training": self.training.model_dump(mode="json"),
+        }
+
+    def build_networks(
+        self, roles: list[str] | None = None, *, device: "torch.device | str" = "cpu"
+    ) -> dict[str, "nn.Module"]:
+        """Build the networks, initialised from the training seed; on "meta" without any memory.
+
+        PyTorch's global random state is left as it was.
+        """
+        import torch
+
+        from ganzoo_core.components import mixed_seed
+
+        built: dict[str, nn.Module] = {}
+        with torch.random.fork_rng(devices=[]), torch.device(device):
+            for number, (role, part) in enumerate(self.networks.items()):
+                if roles is not None and role not in roles:
+                    continue
+                # Each network has a seed of its own, so that exchanging one leaves the others.
+                torch.default_generator.manual_seed(mixed_seed(self.training.seed, number))
+                built[role] = part.hooks.build(part.kind, part.name, part.config)
+        return built
+
+    def build_trainer(self, networks: Mapping[str, "nn.Module"]) -> "Trainer":
+        """Build the loss and the trainer over `networks`."""
+        from ganzoo_core.components import Parts
+
+        loss: Loss | None = None
+        if self.loss:
+            loss = self.loss.hooks.build("loss", self.loss.name, self.loss.config)
+        trainer: Trainer = self.trainer.hooks.build(
+            "trainer", self.trainer.name, self.trainer.config, parts=Parts(networks, loss)
+        )
+        return trainer
+
+
+def draw_up(
+    installed: Installed,
+    name: str,
+    settings: Settings,
+    *,
+    components: Mapping[str, str] | None = None,
+    preset: str | None = None,
+    shape: Settings | None = None,
+) -> Blueprint:
+    """Decide a variant's components and settings.
+
+    Args:
+        installed: the plugins to choose from.
+        name: of the variant.
+        settings: what the user set, by dotted path; it wins over everything else.
+        components: components to use instead of the recipe's, by role, `loss` or `trainer`.
+        preset: name of one of the variant's presets.
+        shape: `image_size`, `channels` and `classes` of the data, for the parts that have them.
+
+    Raises:
+        GanzooError: an unknown name, a value that a setting cannot have, or a broken plugin.
+    """
+    variant = installed.variant(name)
+    entry = _entry(variant)
+    chosen = _chosen(installed, entry, dict(components or {}))
+    models = {part: hooks.config(kind, its) for part, (kind, its, hooks) in chosen.items()}
+    models_and_training = {**models, "training": TrainingSettings}
+    if preset is not None and preset not in entry.presets:
+        raise UnknownNameError("preset", preset, entry.presets, f"variant {entry.name!r}")
+    layers = (
+        _applicable(entry.defaults, models_and_training),
+        accepted(shape or {}, models),
+        _applicable(entry.presets[preset].settings, models_and_training) if preset else {},
+        settings,
+    )
+    handed: dict[str, Settings] = {part: {} for part in models_and_training}
+    for layer in layers:
+        for part, its_settings in distributed(layer, models_and_training).items():
+            handed[part] = merged(handed[part], its_settings)
+    configs = {part: checked(part, models_and_training[part], handed[part]) for part in handed}
+    training = configs.pop("training")
+    assert isinstance(training, TrainingSettings)
+    parts = {
+        part: Component(kind, its, hooks, configs[part])
+        for part, (kind, its, hooks) in chosen.items()
+    }
+    return Blueprint(
+        variant=variant,
+        entry=entry,
+        networks={role: parts[role] for role in entry.recipe.networks},
+        loss=parts.get("loss"),
+        trainer=parts["trainer"],
+        training=training,
+    )
+
+
+def restore(installed: Installed, data: Mapping[str, Any], where: str) -> Blueprint:
+    """Make a blueprint again from what `Blueprint.to_json` returned.
+
+    Raises:
+        ConfigError: the data are not a blueprint, or one of a later ganzoo.
+        GanzooError: a plugin that it needs is missing or broken.
+    """
+    if data.get("schema") != SCHEMA_VERSION:
+        raise ConfigError(
+            f"{where} has the schema version {data.get('schema')!r} and this ganzoo reads "
+            f"{SCHEMA_VERSION}; upgrade ganzoo-core"
+        )
+    try:
+        components = data["components"]
+        settings = {"training": data.get("training", {})}
+        settings |= {part: component["config"] for part, component in components.items()}
+        names = {part: component["component"] for part, component in components.items()}
+        variant = data["variant"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{where} is not a description of a ganzoo model ({error})") from None
+    return draw_up(installed, variant, flattened(settings), components=names)
+
+
+def fitting_image_size(entry: VariantEntry, native: int | None) -> int | None:
+    """Return the smallest size the variant supports that does not lose pixels, or its largest."""
+    if native is None or entry.image_sizes is None:
+        return native
+    return min(
+        (size for size in entry.image_sizes if size >= native), default=max(entry.image_sizes)
+    )
+
+
+def _entry(variant: Variant) -> VariantEntry:
+    manifest = load_plugin(variant.plugin).manifest
+    return next(entry for entry in manifest.variants if entry.name == variant.name)
+
+
+def _chosen(
+    installed: Installed, entry: VariantEntry, components: dict[str, str]
+) -> dict[str, tuple[Kind, str, Hooks]]:
+    recipe = entry.recipe
+    wanted: dict[str, tuple[Kind, str]] = {
+        role: (part.kind, components.pop(role, part.component))
+        for role, part in recipe.networks.items()
+    }
+    if recipe.loss:
+        wanted["loss"] = ("loss", components.pop("loss", recipe.loss))
+    wanted["trainer"] = ("trainer", components.pop("trainer", recipe.trainer))
+    for part in components:
+        raise UnknownNameError("part", part, wanted, f"the recipe of {entry.name!r}")
+    chosen = {}
+    for part, (kind, name) in wanted.items():
+        plugin, its_name = installed.component(kind, name)
+        chosen[part] = (kind, its_name, load_plugin(plugin))
+    return chosen
+
+
+def _applicable(settings: Settings, models: Mapping[str, type[Config]]) -> Settings:
+    """Leave out what a manifest sets for a component that the user has exchanged."""
+    kept = {}
+    for path, value in settings.items():
+        part, dot, rest = path.partition(".")
+        model = models.get(part)
+        if not dot or model is None or rest.partition(".")[0] in model.model_fields:
+            kept[path] = value
+    return kept

@@ -1,0 +1,55 @@
+"""Walk between pairs of latents of a trained model."""
+
+import argparse
+
+from ganzoo_core.cli.options import add_device, add_json, add_model, natural, path, positive
+from ganzoo_core.cli.render import print_json
+
+EXAMPLES = """\
+examples:
+  ganzoo interpolate runs/mnist --out walk.png
+  ganzoo interpolate runs/mnist --pairs 16 --frames 60 --method linear --out walk.gif
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_model(parser)
+    parser.add_argument("--pairs", type=positive, default=8, help="how many walks (default 8)")
+    parser.add_argument("--frames", type=positive, default=16, help="images a walk (default 16)")
+    parser.add_argument("--seed", type=natural, default=0, help="of the latents (default 0)")
+    parser.add_argument(
+        "--method",
+        choices=("slerp", "linear"),
+        default="slerp",
+        help="on the sphere (default) or straight",
+    )
+    parser.add_argument(
+        "--out",
+        type=path,
+        default=path("interpolation.png"),
+        help=".png or .jpg: a row a walk; .gif: all walks moving; .npz; or a folder",
+    )
+    add_device(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Walk and save."""
+    import ganzoo_core as zoo
+    from ganzoo_core import images
+
+    images.check_format(options.out)
+    model = zoo.load(options.model, device=options.device)
+    walks = model.interpolate(
+        options.pairs, options.frames, seed=options.seed, method=options.method
+    )
+    if options.out.suffix.lower() == ".gif":
+        images.save_animation(list(walks.unbind(1)), options.out)
+    else:
+        images.save(walks.flatten(0, 1), options.out, columns=options.frames)
+    if options.json:
+        print_json({"out": str(options.out), "shape": list(walks.shape), "seed": options.seed})
+    else:
+        print(f"{options.pairs} walks of {options.frames} images: {options.out}")
+    return 0

@@ -1,0 +1,90 @@
+"""Options that several commands share."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Completer = Callable[..., list[str]]
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add `--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add `--device`."""
+    parser.add_argument(
+        "--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps, …"
+    )
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the positional name of a trained model."""
+    parser.add_argument("model", help="a run's folder or a model folder")
+
+
+def add_variant(parser: argparse.ArgumentParser, **options: Any) -> None:
+    """Add the positional name of a variant, completed from what is installed."""
+    completed(parser.add_argument("variant", help="name of a variant", **options), variant_names)
+
+
+def completed(action: argparse.Action, completer: Completer) -> None:
+    """Give an option the names that the shell offers for it."""
+    action.completer = completer  # type: ignore[attr-defined]
+
+
+def variant_names(**_: object) -> list[str]:
+    """Return the names of the installed variants, for completion."""
+    from ganzoo_core.plugins import read_installed
+
+    return read_installed().names()
+
+
+def component_names(kind: str) -> Completer:
+    """Return a completer over the installed components of one kind."""
+
+    def names(**_: object) -> list[str]:
+        from ganzoo_core.plugins import read_installed
+
+        return read_installed().component_names(kind)  # type: ignore[arg-type]
+
+    return names
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1."""
+    number = whole(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+def natural(text: str) -> int:
+    """Read a whole number of at least 0 and below 2⁶³."""
+    number = whole(text)
+    if not 0 <= number < 2**63:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 2**63 - 1, not {number}")
+    return number
+
+
+def whole(text: str) -> int:
+    """Read a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
+
+
+def number(text: str) -> float:
+    """Read a number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from None
+
+
+def path(text: str) -> Path:
+    """Read a path; `~` is the home folder."""
+    return Path(text).expanduser()

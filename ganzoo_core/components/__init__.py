@@ -1,0 +1,94 @@
+"""The contracts between the core and its plugins: what each kind of component promises.
+
+Names that need no torch (`Config` and the optimisers' settings) can be imported without it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ganzoo_core.components.config import Config
+from ganzoo_core.components.optimizers import SGD, Adam, Optimizer, Progress, RMSprop, constant
+
+if TYPE_CHECKING:
+    from ganzoo_core.components.loss import AdversarialLoss, Loss, logits_of
+    from ganzoo_core.components.networks import (
+        Code,
+        Discriminator,
+        DiscriminatorOutput,
+        Encoder,
+        Generator,
+    )
+    from ganzoo_core.components.noise import (
+        ImageNoise,
+        JointNoise,
+        Noise,
+        NoisyModule,
+        drawing_from,
+        mixed_seed,
+    )
+    from ganzoo_core.components.trainer import (
+        AuthorsWeights,
+        Batch,
+        Losses,
+        Parts,
+        Phase,
+        Stage,
+        Step,
+        Trainer,
+    )
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdversarialLoss",
+    "AuthorsWeights",
+    "Batch",
+    "Code",
+    "Config",
+    "Discriminator",
+    "DiscriminatorOutput",
+    "Encoder",
+    "Generator",
+    "ImageNoise",
+    "JointNoise",
+    "Loss",
+    "Losses",
+    "Noise",
+    "NoisyModule",
+    "Optimizer",
+    "Parts",
+    "Phase",
+    "Progress",
+    "RMSprop",
+    "Stage",
+    "Step",
+    "Trainer",
+    "constant",
+    "drawing_from",
+    "logits_of",
+    "mixed_seed",
+]
+
+_HOMES = {
+    "loss": ("AdversarialLoss", "Loss", "logits_of"),
+    "networks": ("Code", "Discriminator", "DiscriminatorOutput", "Encoder", "Generator"),
+    "noise": ("ImageNoise", "JointNoise", "Noise", "NoisyModule", "drawing_from", "mixed_seed"),
+    "trainer": (
+        "AuthorsWeights",
+        "Batch",
+        "Losses",
+        "Parts",
+        "Phase",
+        "Stage",
+        "Step",
+        "Trainer",
+    ),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -1,0 +1,102 @@
+"""Optimisers and schedules as settings: written in a config, built by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+from pydantic import Field
+
+from ganzoo_core.components.config import Config
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Adam(Config):
+    """Adam (Kingma and Ba 2015), in PyTorch's fused form."""
+
+    name: Literal["adam"] = "adam"
+    lr: float = Field(default=2e-4, gt=0, le=10)
+    betas: tuple[
+        Annotated[float, Field(ge=0, lt=1)],
+        Annotated[float, Field(ge=0, lt=1)],
+    ] = (0.9, 0.999)
+    eps: float = Field(default=1e-8, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+
+    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimiser over `parameters`."""
+        import torch
+
+        return torch.optim.Adam(
+            parameters,
+            lr=self.lr,
+            betas=self.betas,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
+
+
+class SGD(Config):
+    """Stochastic gradient descent with momentum."""
+
+    name: Literal["sgd"] = "sgd"
+    lr: float = Field(default=0.1, gt=0, le=100)
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    nesterov: bool = False
+    weight_decay: float = Field(default=0.0, ge=0)
+
+    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimiser over `parameters`."""
+        import torch
+
+        return torch.optim.SGD(
+            parameters,
+            lr=self.lr,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
+
+
+class RMSprop(Config):
+    """RMSprop (Tieleman and Hinton 2012)."""
+
+    name: Literal["rmsprop"] = "rmsprop"
+    lr: float = Field(default=5e-5, gt=0, le=10)
+    alpha: float = Field(default=0.99, ge=0, lt=1)
+    eps: float = Field(default=1e-8, gt=0)
+
+    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimiser over `parameters`."""
+        import torch
+
+        return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha, eps=self.eps)
+
+
+Optimizer = Annotated[Adam | SGD | RMSprop, Field(discriminator="name")]
+"""The type of an optimiser's setting; `name` chooses which."""
+
+
+class Progress(NamedTuple):
+    """How far a stage has come, for schedules."""
+
+    step: int
+    """Steps done in this stage."""
+    steps: int
+    """Steps that the stage will have."""
+    epochs: float
+    """Passes over the data since training began."""
+
+    @property
+    def fraction(self) -> float:
+        """Share of the stage that is done, from 0 to 1."""
+        return self.step / self.steps
+
+
+def constant(progress: Progress) -> float:
+    """Keep the learning rate as it is: a factor of 1 throughout."""
+    return 1.0

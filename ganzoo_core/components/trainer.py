@@ -1,0 +1,137 @@
+"""What a trainer promises: which networks learn, on which loss, how often.
+
+The engine of `ganzoo_core.training` does all the rest for every paper alike.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from ganzoo_core.components.loss import Loss
+from ganzoo_core.components.noise import Noise
+from ganzoo_core.components.optimizers import SGD, Adam, Progress, RMSprop, constant
+
+if TYPE_CHECKING:
+    from ganzoo_core.components.config import Config
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a recipe puts together for its trainer."""
+
+    networks: Mapping[str, Any]
+    """The networks by role, each keeping the contract of its kind."""
+    loss: Loss | None = None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One kind of update within a step: these networks learn, all others are frozen.
+
+    `repeat` runs it several times a step, each time on a fresh batch (five critic steps); `every`
+    runs it only every so many steps (lazy regularisation).
+    """
+
+    name: str
+    networks: tuple[str, ...]
+    optimizer: Adam | SGD | RMSprop
+    schedule: Callable[[Progress], float] = constant
+    """Factor on the learning rate."""
+    repeat: int = 1
+    every: int = 1
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Phases that run together for a share of the training."""
+
+    name: str
+    phases: Sequence[Phase]
+    share: float = 1.0
+    """Weight of this stage's steps among those of all stages."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images to learn from."""
+
+    images: Tensor
+    """[N, channels, height, width], float, in [-1, 1]"""
+    labels: Tensor | None = None
+    """[N], int64 class numbers"""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass
+class Step:
+    """What a loss may use besides its batch."""
+
+    noise: Noise
+    progress: Progress
+    stage: str
+    reuse: dict[str, Any] = field(default_factory=dict)
+    """What an earlier phase computed on this batch and a later one may use, detached."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """A phase's loss and the parts of it that are worth a curve."""
+
+    total: Tensor
+    """The scalar to minimise."""
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+    """Scalars to log, detached."""
+
+
+class Trainer:
+    """A paper's training procedure.
+
+    A subclass implements `phases` (or `stages`), `loss` and `passes`. What it has to remember
+    between steps, such as a history of fakes, it keeps as tensors in `state`, which checkpoints
+    hold.
+    """
+
+    def __init__(self, config: "Config", parts: Parts) -> None:
+        self.config = config
+        self.networks: Mapping[str, nn.Module] = parts.networks
+        self.criterion = parts.loss
+        self.state: dict[str, Tensor] = {}
+
+    def phases(self) -> Sequence[Phase]:
+        """Return the phases of one step, in their order."""
+        raise TypeError(f"{type(self).__name__} implements neither phases nor stages")
+
+    def stages(self) -> Sequence[Stage]:
+        """Return the stages of the training; one stage of `phases` unless a paper has several."""
+        return (Stage("training", self.phases()),)
+
+    def loss(self, phase: Phase, batch: Batch, step: Step) -> Losses:
+        """Compute what the networks of `phase` minimise on `batch`."""
+        raise TypeError(f"{type(self).__name__} does not implement loss")
+
+    def passes(self) -> Mapping[str, float]:
+        """Return what one step costs each network of the first stage, in forward-equivalents.
+
+        One forward pass of a batch counts 1; a backward pass through a frozen network for its
+        input's gradient counts 1, one that also computes weight gradients 2. The conformance kit
+        counts the real passes and compares.
+        """
+        raise TypeError(f"{type(self).__name__} does not implement passes")
+
+
+@dataclass(frozen=True)
+class AuthorsWeights:
+    """Published weights in our terms."""
+
+    networks: Mapping[str, Mapping[str, Tensor]]
+    """State dicts by role."""
+    settings: Mapping[str, Any]
+    """Settings that the file's shapes imply, by dotted path."""
+    recognised: str
+    """Which project's format, which network and which options were recognised."""
+    source: Path | None = None

@@ -1,0 +1,12 @@
+"""What `--data` can name, decoded once into memory-mapped arrays, and read in which order.
+
+`inspect` looks at a source cheaply, `open_images` decodes it, `indices` says which images make up
+which batch.
+"""
+
+from ganzoo_core.data.images import ImageData, inspect, open_images
+from ganzoo_core.data.order import indices
+from ganzoo_core.data.source import DataInfo
+from ganzoo_core.data.sources import SOURCES
+
+__all__ = ["SOURCES", "DataInfo", "ImageData", "indices", "inspect", "open_images"]

@@ -1,0 +1,245 @@
+"""NumPy archives: arrays of images, and labels where there are any, under their usual names."""
+
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ganzoo_core.data.pixels import Bytes, PixelFormat, fit_block
+from ganzoo_core.data.source import (
+    BLOCK_BYTES,
+    Broken,
+    DataInfo,
+    Labels,
+    block_length,
+    checked_labels,
+    existing,
+    numbered_classes,
+    single_split,
+    stat_signature,
+)
+from ganzoo_core.errors import DataError
+
+Array = np.ndarray[Any, Any]
+
+IMAGE_KEYS = ("images", "x", "data", "imgs")
+LABEL_KEYS = ("labels", "label", "y")
+CHANNELS = (1, 3, 4)
+
+
+@dataclass(frozen=True)
+class ArrayHeader:
+    """What a stored array says of itself before its values are read."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class NpzSource:
+    """Images under one key of an archive: [N, H, W], [N, H, W, C] or [N, C, H, W]."""
+
+    path: Path
+    images_key: str
+    labels_key: str | None
+    header: ArrayHeader
+
+    @property
+    def place(self) -> str:
+        """The path of the archive and the key of the images."""
+        return f"{self.path} ({self.images_key!r})"
+
+    def __len__(self) -> int:
+        return self.header.shape[0]
+
+    def look(self) -> DataInfo:
+        """Return what the array's header says, and the number of classes from the labels."""
+        _, height, width, channels = _channels_last_shape(self.header.shape)
+        classes = len(self.labels()[1])
+        return DataInfo(max(height, width), 1 if channels == 1 else 3, classes, len(self))
+
+    def signature(self) -> list[object]:
+        """Return the state of the archive and the keys."""
+        return ["npz", self.images_key, self.labels_key, *stat_signature([self.path])]
+
+    def labels(self) -> tuple[Labels | None, tuple[str, ...]]:
+        """Return the labels, and their numbers as names, or (None, ())."""
+        if self.labels_key is None:
+            return None, ()
+        place = f"{self.path} ({self.labels_key!r})"
+        with _reading(self.path) as archive, archive.open(f"{self.labels_key}.npy") as stream:
+            header = _read_header(stream, place)
+            values = _read_values(stream, header.shape, header, place)
+        labels = checked_labels(values, len(self), place)
+        return labels, numbered_classes(labels)
+
+    def decode(self, target: PixelFormat) -> Iterator[Bytes | Broken]:
+        """Yield blocks of images, with float values and 0/1 masks spread over 0 to 255."""
+        to_bytes = self._to_bytes()
+        for block in self._blocks(block_length(self._image_bytes, target)):
+            yield fit_block(np.ascontiguousarray(_channels_last(to_bytes(block))), target)
+
+    @property
+    def _image_bytes(self) -> int:
+        return math.prod(self.header.shape[1:]) * self.header.dtype.itemsize
+
+    def _blocks(self, rows: int) -> Iterator[Array]:
+        count, *image_shape = self.header.shape
+        # An array stored by columns has no image whole before its end, so it is read at once.
+        rows = count if self.header.fortran else rows
+        with _reading(self.path) as archive, archive.open(f"{self.images_key}.npy") as stream:
+            _read_header(stream, self.place)
+            for start in range(0, count, rows):
+                shape = (min(rows, count - start), *image_shape)
+                yield _read_values(stream, shape, self.header, self.place)
+
+    def _to_bytes(self) -> Callable[[Array], Array]:
+        """Decide from the range of all values how they become bytes."""
+        rows = max(1, BLOCK_BYTES // self._image_bytes)
+        if self.header.dtype.kind == "f":
+            extremes = np.array([(block.min(), block.max()) for block in self._blocks(rows)])
+            low, high = extremes[:, 0].min(), extremes[:, 1].max()  # numpy's, which keep a NaN
+            if low >= 0 and high <= 1:
+                return lambda block: _rounded(block.astype(np.float32) * 255)
+            if low >= -1 and high <= 1:
+                return lambda block: _rounded(block.astype(np.float32) * 127.5 + 127.5)
+            raise DataError(
+                f"{self.place} holds {self.header.dtype} from {low:g} to {high:g}; float images "
+                "must lie in 0 to 1 or in -1 to 1, so rescale them"
+            )
+        if any(block.max() > 1 for block in self._blocks(rows)):
+            return lambda block: block
+        # A mask of 0 and 1 would otherwise be all but black.
+        return lambda block: block.astype(np.uint8) * np.uint8(255)
+
+
+def find_npz(path: Path, source: str, split: str) -> NpzSource:
+    """Find the images of one split in an archive, by the names of its arrays.
+
+    Names that carry the split (`x_train`, `test_images`) come before plain ones (`images`), and
+    where no name is known, the first array of three or four dimensions is taken.
+
+    Raises:
+        DataError: There is no such archive, or no array in it that can be read as images.
+    """
+    if existing(path, source).is_dir():
+        raise DataError(f"{source!r}: {path} is a folder, not an .npz file; name the file in it")
+    with _reading(path) as archive:
+        keys = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+        images_key, labels_key = _choose_keys(archive, keys, path, split)
+        place = f"{path} ({images_key!r})"
+        with archive.open(f"{images_key}.npy") as stream:
+            header = _read_header(stream, place)
+    readable = header.dtype in (np.uint8, np.bool_) or header.dtype.kind == "f"
+    if not readable or len(header.shape) not in (3, 4):
+        raise DataError(
+            f"{place} is {header.dtype} of shape {list(header.shape)}; images must be uint8 "
+            "or float of shape [N, H, W], [N, H, W, C] or [N, C, H, W]"
+        )
+    if 0 in header.shape:
+        raise DataError(f"{place} is empty: its shape is {list(header.shape)}")
+    if _channels_last_shape(header.shape)[3] not in CHANNELS:
+        raise DataError(
+            f"{place} has shape {list(header.shape)}, in which neither the last nor the second "
+            "dimension is a number of channels (1, 3 or 4)"
+        )
+    return NpzSource(path, images_key, labels_key, header)
+
+
+def _choose_keys(
+    archive: zipfile.ZipFile, keys: list[str], path: Path, split: str
+) -> tuple[str, str | None]:
+    by_lower = {key.lower(): key for key in reversed(keys)}
+
+    def first(names: tuple[str, ...], style: str) -> str | None:
+        known = (by_lower.get(style.format(name)) for name in names)
+        return next((key for key in known if key is not None), None)
+
+    for style in (f"{{}}_{split}", f"{split}_{{}}"):
+        if images := first(IMAGE_KEYS, style):
+            return images, first(LABEL_KEYS, style)
+    one_split = f"name its arrays images_train and images_{split}"
+    if images := first(IMAGE_KEYS, "{}"):
+        single_split(split, str(path), one_split)
+        return images, first(LABEL_KEYS, "{}")
+    for key in keys:
+        with archive.open(f"{key}.npy") as stream:
+            dimensions = len(_read_header(stream, f"{path} ({key!r})").shape)
+        if dimensions in (3, 4):
+            single_split(split, str(path), one_split)
+            return key, first(LABEL_KEYS, "{}")
+    raise DataError(
+        f"{path} holds no images for {split!r} (its arrays: {', '.join(keys) or 'none'}); store "
+        "them under 'images' and their classes under 'labels'"
+    )
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an archive, with everything that can be wrong with it as a DataError."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except zipfile.BadZipFile as error:
+        raise DataError(
+            f"{path} is not a whole .npz file ({error}); write it again with numpy.savez"
+        ) from error
+    except (EOFError, OSError, RuntimeError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read ({error}); write it again") from error
+
+
+def _read_header(stream: IO[bytes], place: str) -> ArrayHeader:
+    try:
+        version = np.lib.format.read_magic(stream)
+        read = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        header = ArrayHeader(*read(stream))
+    except ValueError as error:
+        raise DataError(f"{place} is not a NumPy array ({error}); write it again") from error
+    if header.dtype.hasobject:
+        raise DataError(
+            f"{place} holds pickled Python objects, which ganzoo does not read because they can "
+            "run code; store plain uint8 or float arrays"
+        )
+    return header
+
+
+def _read_values(
+    stream: IO[bytes], shape: tuple[int, ...], header: ArrayHeader, place: str
+) -> Array:
+    size = math.prod(shape) * header.dtype.itemsize
+    content = stream.read(size)
+    if len(content) != size:
+        raise DataError(f"{place} is truncated: it ends before the values that it names")
+    values = np.frombuffer(content, dtype=header.dtype)
+    return values.reshape(shape, order="F" if header.fortran else "C")
+
+
+def _rounded(values: Array) -> Bytes:
+    return np.rint(values).astype(np.uint8)
+
+
+def _channels_last_shape(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    if len(shape) == 3:
+        return shape[0], shape[1], shape[2], 1
+    if shape[3] not in CHANNELS and shape[1] in CHANNELS:
+        return shape[0], shape[2], shape[3], shape[1]
+    return shape[0], shape[1], shape[2], shape[3]
+
+
+def _channels_last(block: Array) -> Array:
+    if block.ndim == 3:
+        return block[..., None]
+    if block.shape[3] not in CHANNELS:
+        return block.transpose(0, 2, 3, 1)
+    return block

@@ -1,0 +1,81 @@
+"""The names that `--data` takes, and which source each of them stands for."""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from ganzoo_core.data.builtin import DigitsSource
+from ganzoo_core.data.folder import find_folder
+from ganzoo_core.data.hub import HubSource
+from ganzoo_core.data.idx import find_idx, looks_like_idx
+from ganzoo_core.data.npz import find_npz
+from ganzoo_core.data.source import DataInfo, Source, listed, present, single_split
+from ganzoo_core.errors import DataError, UnknownNameError
+
+SOURCES = (
+    *("digits", "mnist", "fashion-mnist", "cifar10"),
+    *("hub:", "folder:", "idx:", "npz:"),
+)
+"""Every name, and every prefix that a path or a name of the Hub follows."""
+
+SPLITS = ("train", "test")
+
+_Finder = Callable[[Path, str, str], Source]
+
+_FINDERS: dict[str, _Finder] = {"folder": find_folder, "idx": find_idx, "npz": find_npz}
+
+_ON_THE_HUB = {
+    "mnist": ("ylecun/mnist", 28, 1, {"train": 60_000, "test": 10_000}),
+    "fashion-mnist": ("zalando-datasets/fashion_mnist", 28, 1, {"train": 60_000, "test": 10_000}),
+    "cifar10": ("uoft-cs/cifar10", 32, 3, {"train": 50_000, "test": 10_000}),
+}
+"""Short name: repository, side, channels and images per split; each has ten classes."""
+
+
+def find_source(source: str, root: Path | None, split: str) -> Source:
+    """Find what a `--data` name stands for, reading headers at most.
+
+    Args:
+        source: One of `SOURCES`, a prefix followed by its path or name.
+        root: The folder that relative paths are resolved against, and that Hub data are kept in.
+        split: "train" or "test".
+
+    Raises:
+        UnknownNameError: Nothing answers to the name or split.
+        DataError: What it names is missing, empty, or not what its prefix says.
+    """
+    if split not in SPLITS:
+        raise UnknownNameError("split", split, SPLITS)
+    root = root.expanduser() if root else None
+    if source == "digits":
+        single_split(split, "digits", "take another data set to evaluate on, such as mnist")
+        return DigitsSource()
+    if source in _ON_THE_HUB:
+        repository, side, channels, counts = _ON_THE_HUB[source]
+        return HubSource(repository, split, root, DataInfo(side, channels, 10, counts[split]))
+    prefix, colon, rest = source.partition(":")
+    if colon and prefix in ("hub", *_FINDERS) and not rest:
+        what = "name, as in hub:ORG/NAME" if prefix == "hub" else f"path, as in {prefix}:PATH"
+        raise DataError(f"{source!r} lacks its {what}")
+    if colon and prefix == "hub":
+        return HubSource(rest, split, root)
+    if colon and prefix in _FINDERS:
+        return _FINDERS[prefix](_resolved(rest, root), source, split)
+    path = _resolved(source, root)
+    if source and present(path):
+        raise DataError(f"{source!r} is a path; say what is there, as in {_kind(path)}:{source}")
+    raise UnknownNameError("data set", f"{prefix}:" if colon else source, SOURCES)
+
+
+def _resolved(path: str, root: Path | None) -> Path:
+    return (root or Path()) / Path(path).expanduser()
+
+
+def _kind(path: Path) -> str:
+    """Guess which prefix a bare path lacks."""
+    names = [child.name for child in listed(path)] if path.is_dir() else [path.name]
+    if any(looks_like_idx(name) for name in names):
+        return "idx"
+    if path.suffix == ".npz" and zipfile.is_zipfile(path):
+        return "npz"
+    return "folder"

@@ -1,0 +1,149 @@
+"""A model folder: the layout that runs, plugins and the Hub share.
+
+config.json          pure data: variant, plugin, versions, every component with its settings
+model.safetensors    the inference networks, keys prefixed by role: `generator.…`
+README.md            the model card
+samples.png          what it draws
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo_core import images
+from ganzoo_core.blueprint import restore
+from ganzoo_core.errors import CheckpointError
+from ganzoo_core.files import read_json, whole_folder, write_json
+from ganzoo_core.model import Model
+from ganzoo_core.plugins import Installed
+
+if TYPE_CHECKING:
+    from ganzoo_core.hub.card import Card
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+CARD = "README.md"
+SAMPLES = "samples.png"
+SAMPLES_SEED = 0
+SAMPLES_COUNT = 64
+
+
+def write_model_folder(model: Model, folder: Path, card: "Card | None" = None) -> Path:
+    """Write a model with its card and samples, whole or not at all.
+
+    Raises:
+        RunError: the place cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    from ganzoo_core.hub.card import Card, render_card
+
+    roles = model.blueprint.entry.recipe.inference
+    weights = {
+        f"{role}.{name}": tensor.detach().cpu().contiguous()
+        for role in roles
+        for name, tensor in model.networks[role].state_dict().items()
+    }
+    with whole_folder(folder) as partial:
+        write_json(partial / CONFIG, model.blueprint.to_json())
+        save_file(weights, partial / WEIGHTS, metadata={"format": "pt"})
+        if "sample" in model.verbs:
+            images.save(model.sample(SAMPLES_COUNT, seed=SAMPLES_SEED), partial / SAMPLES)
+        text = render_card(model, card or Card())
+        (partial / CARD).write_text(text, encoding="utf-8")
+    return folder
+
+
+def read_model_folder(
+    installed: Installed, folder: Path, *, device: torch.device | str = "cpu"
+) -> Model:
+    """Load a model: built without memory, then given the weights of the memory-mapped file.
+
+    Raises:
+        CheckpointError: missing or unexpected weights, wrong shapes, or a damaged file.
+        GanzooError: a plugin that it needs is missing, or the config is malformed.
+    """
+    blueprint = restore(installed, read_json(folder / CONFIG), str(folder / CONFIG))
+    roles = list(blueprint.entry.recipe.inference)
+    networks = blueprint.build_networks(roles, device="meta")
+    assign_weights(networks, folder / WEIGHTS, device)
+    return Model(blueprint, networks, source=str(folder))
+
+
+def assign_weights(
+    networks: Mapping[str, nn.Module], file: Path, device: torch.device | str
+) -> None:
+    """Give networks that were built on the meta device their weights, without a second copy.
+
+    Raises:
+        CheckpointError: the file does not hold exactly the weights that the networks have.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    expected = {
+        f"{role}.{name}": tensor
+        for role, network in networks.items()
+        for name, tensor in network.state_dict().items()
+    }
+    try:
+        with safe_open(file, framework="pt", device=str(device)) as weights:
+            found = set(weights.keys())
+            _check_keys(expected.keys() - found, found - expected.keys(), file)
+            for role, network in networks.items():
+                state: dict[str, Tensor] = {}
+                for name in network.state_dict():
+                    key = f"{role}.{name}"
+                    tensor = weights.get_tensor(key)
+                    _check_shape(key, expected[key], tensor, file)
+                    # Half-precision files widen to what the network computes in.
+                    state[name] = tensor.to(expected[key].dtype)
+                network.load_state_dict(state, assign=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{file} is missing; {file.parent} is not a whole model") from None
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{file} is damaged and cannot be read ({error})") from None
+    for role, network in networks.items():
+        network.requires_grad_(False).eval()
+        left = [name for name, tensor in _tensors_of(network) if tensor.is_meta]
+        if left:
+            raise CheckpointError(
+                f"the network {role!r} keeps {left[0]!r} outside of its state dict, so it cannot "
+                "be loaded; its author must make it a persistent buffer"
+            )
+
+
+def _tensors_of(network: nn.Module) -> list[tuple[str, Tensor]]:
+    return [*network.named_parameters(), *network.named_buffers()]
+
+
+def _check_keys(missing: set[str], unexpected: set[str], file: Path) -> None:
+    if not missing and not unexpected:
+        return
+    said = []
+    if missing:
+        said.append(f"{len(missing)} weights are missing ({_listed(missing)})")
+    if unexpected:
+        said.append(f"{len(unexpected)} are not this model's ({_listed(unexpected)})")
+    raise CheckpointError(f"{file} does not fit its config.json: {' and '.join(said)}")
+
+
+def _listed(names: set[str]) -> str:
+    first = sorted(names)[:3]
+    return ", ".join(first) + (", …" if len(names) > 3 else "")
+
+
+def _check_shape(key: str, expected: Tensor, found: Tensor, file: Path) -> None:
+    kinds_agree = expected.is_floating_point() == found.is_floating_point()
+    if expected.shape != found.shape or not kinds_agree:
+        raise CheckpointError(
+            f"{file} does not fit its config.json: {key} is {_described(found)} "
+            f"and must be {_described(expected)}"
+        )
+
+
+def _described(tensor: Tensor) -> str:
+    sizes: Any = list(tensor.shape)
+    return f"{str(tensor.dtype).removeprefix('torch.')} {sizes}"

@@ -1,0 +1,356 @@
+"""The engine: runs any trainer's phases. It knows no paper, no files and no clock.
+
+One step gives every phase its turn. During a phase only its own networks learn; all others are
+frozen, so that no gradient is computed for them. Everything that a step depends on (weights,
+averages, optimisers, position in the data, random generator) is in `state`, so that a run that is
+taken up again continues bit for bit.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo_core.components import (
+    Batch,
+    JointNoise,
+    Phase,
+    Progress,
+    Stage,
+    Step,
+    Trainer,
+    drawing_from,
+    mixed_seed,
+)
+from ganzoo_core.errors import CheckpointError, ConfigError, RunError
+from ganzoo_core.nn.batch_norm import synced
+from ganzoo_core.training.processes import Processes
+from ganzoo_core.training.settings import TrainingSettings
+
+AUTOCAST_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Batches(Protocol):
+    """Where the engine's batches come from."""
+
+    count: int
+    """Images in one epoch."""
+
+    def draw(self, position: int) -> Batch:
+        """Return this process's share of the joined batch that begins at image `position`."""
+
+
+class NonFiniteLossError(RunError):
+    """A loss that became infinite or not a number."""
+
+
+@dataclass
+class _Turn:
+    """A phase of a stage with its optimiser and the weights that it moves."""
+
+    phase: Phase
+    optimizer: torch.optim.Optimizer
+    weights: list[nn.Parameter]
+    scaler: torch.amp.GradScaler | None
+
+
+class Engine:
+    """Steps a trainer through its phases.
+
+    Args:
+        trainer: the paper's procedure over its networks.
+        batches: the training data.
+        settings: how long and on what terms.
+        inference: roles of the networks whose moving average is kept, where `settings.ema` says so.
+        processes: the device, and the other processes that train along.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        batches: Batches,
+        settings: TrainingSettings,
+        *,
+        inference: Sequence[str] = (),
+        processes: Processes | None = None,
+    ) -> None:
+        self.trainer = trainer
+        self.batches = batches
+        self.settings = settings
+        self.processes = processes or Processes("cpu")
+        self.device = self.processes.device
+        if settings.batch_size % self.processes.count:
+            raise ConfigError(
+                f"training.batch_size cannot be {settings.batch_size}: {self.processes.count} "
+                "processes must share it evenly"
+            )
+        self.networks = dict(trainer.networks)
+        self._place_networks()
+        self.averages = {
+            role: copy.deepcopy(self.networks[role]).requires_grad_(False)
+            for role in (inference if settings.ema else ())
+        }
+        self.noise = JointNoise(
+            torch.Generator(self.device).manual_seed(mixed_seed(settings.seed, 1)),
+            self.processes.rank,
+            self.processes.count,
+        )
+        self.stages = list(trainer.stages())
+        self._ends = stage_ends([stage.share for stage in self.stages], settings.steps)
+        self._trainable = {
+            role: [weight for weight in network.parameters() if weight.requires_grad]
+            for role, network in self.networks.items()
+        }
+        self._turns = [[self._turn(phase) for phase in stage.phases] for stage in self.stages]
+        self._learning: tuple[str, ...] | None = None
+        self._unchecked: list[tuple[int, str, Tensor]] = []
+        self.steps_done = 0
+        self.position = 0
+        """Images drawn so far, over all processes; the data's order follows from it."""
+        self.losses: dict[str, Tensor] = {}
+        """The losses of the last step by name, each a detached scalar on the device."""
+
+    @property
+    def stage(self) -> Stage:
+        """The stage of the next step."""
+        return self.stages[self._stage_number()]
+
+    @property
+    def draws_per_step(self) -> int:
+        """Batches that a full step of the current stage draws."""
+        return batches_per_step(self.stage.phases) * self.settings.accumulate
+
+    def step(self) -> None:
+        """Give every phase of the current stage its turn, once."""
+        number = self._stage_number()
+        start = self._ends[number - 1] if number else 0
+        stage = self.stages[number]
+        progress = Progress(
+            self.steps_done - start,
+            self._ends[number] - start,
+            self.position / self.batches.count,
+        )
+        self.losses = {}
+        drawn: list[tuple[Batch, Step]] = []
+        with drawing_from(self.noise, *self.networks.values()):
+            for turn in self._turns[number]:
+                if progress.step % turn.phase.every:
+                    continue
+                for repetition in range(turn.phase.repeat):
+                    if repetition or not drawn:
+                        drawn = self._draw(progress, stage.name)
+                    self._update(turn, drawn, progress)
+        if self.averages:
+            self._average()
+        self.steps_done += 1
+
+    def check_finite(self) -> None:
+        """Look at the losses since the last call, with one synchronisation for all of them.
+
+        Raises:
+            NonFiniteLossError: one was infinite or not a number; the message says which and when.
+        """
+        if not self._unchecked:
+            return
+        finite = torch.stack([total for _, _, total in self._unchecked]).isfinite().tolist()
+        for (step, phase, total), fine in zip(self._unchecked, finite, strict=True):
+            if not fine:
+                raise NonFiniteLossError(
+                    f"the loss of phase {phase!r} became {total.item()} at step {step}; try a "
+                    "lower learning rate, --set training.clip=1, or --precision fp32"
+                )
+        self._unchecked.clear()
+
+    def inference_networks(self, roles: Sequence[str]) -> dict[str, nn.Module]:
+        """Return the networks that a trained model keeps: their averages where there are any."""
+        return {role: self.averages.get(role, self.networks[role]) for role in roles}
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return all that the next step depends on, as tensors and as JSON."""
+        self._settle_batch_statistics()
+        tensors = {"noise": self.noise.generator.get_state()}
+        for role, network in self.networks.items():
+            tensors |= _prefixed(f"networks/{role}/", network.state_dict())
+        for role, network in self.averages.items():
+            tensors |= _prefixed(f"averages/{role}/", network.state_dict())
+        tensors |= _prefixed("trainer/", self.trainer.state)
+        if self.trainer.criterion is not None:
+            tensors |= _prefixed("loss/", self.trainer.criterion.state_dict())
+        facts: dict[str, Any] = {"steps_done": self.steps_done, "position": self.position}
+        for prefix, turn in self._named_turns():
+            for index, values in turn.optimizer.state_dict()["state"].items():
+                tensors |= _prefixed(f"{prefix}/{index}/", values)
+            if turn.scaler is not None:
+                facts[prefix] = turn.scaler.state_dict()
+        return tensors, facts
+
+    def load_state(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Continue from what `state` returned.
+
+        Raises:
+            CheckpointError: the state is that of other networks or optimisers.
+        """
+        try:
+            for role, network in self.networks.items():
+                network.load_state_dict(_within(f"networks/{role}/", tensors))
+            for role, network in self.averages.items():
+                network.load_state_dict(_within(f"averages/{role}/", tensors))
+            if self.trainer.criterion is not None:
+                self.trainer.criterion.load_state_dict(_within("loss/", tensors))
+            self.trainer.state = {
+                name: tensor.to(self.device)
+                for name, tensor in _within("trainer/", tensors).items()
+            }
+            for prefix, turn in self._named_turns():
+                _load_optimizer(turn.optimizer, _within(f"{prefix}/", tensors))
+                if turn.scaler is not None:
+                    turn.scaler.load_state_dict(facts[prefix])
+            self.noise.generator.set_state(tensors["noise"])
+            self.steps_done = int(facts["steps_done"])
+            self.position = int(facts["position"])
+        except (KeyError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise CheckpointError(
+                f"the checkpoint does not fit this model ({reason[:200]}); "
+                "it was written by another version of the plugin or of ganzoo-core"
+            ) from None
+
+    def _place_networks(self) -> None:
+        for role, network in self.networks.items():
+            network.to(self.device)
+            if self.settings.channels_last:
+                network.to(memory_format=torch.channels_last)
+            if self.settings.batch_norm == "synced" and self.processes.count > 1:
+                self.networks[role] = synced(network)
+            network.train()
+        if self.trainer.criterion is not None:
+            self.trainer.criterion.to(self.device)
+
+    def _turn(self, phase: Phase) -> _Turn:
+        weights = [weight for role in phase.networks for weight in self._trainable[role]]
+        scaler = (
+            torch.amp.GradScaler(self.device.type) if self.settings.precision == "fp16" else None
+        )
+        return _Turn(phase, phase.optimizer.build(weights), weights, scaler)
+
+    def _draw(self, progress: Progress, stage: str) -> list[tuple[Batch, Step]]:
+        drawn = []
+        for _ in range(self.settings.accumulate):
+            batch = self.batches.draw(self.position)
+            self.position += self.settings.batch_size
+            drawn.append((batch, Step(self.noise, progress, stage)))
+        return drawn
+
+    def _update(self, turn: _Turn, drawn: list[tuple[Batch, Step]], progress: Progress) -> None:
+        """Move the weights of one phase, once."""
+        self._freeze_all_but(turn.phase.networks)
+        for batch, step in drawn:
+            with self._autocast():
+                losses = self.trainer.loss(turn.phase, batch, step)
+            total = losses.total / len(drawn) if len(drawn) > 1 else losses.total
+            (turn.scaler.scale(total) if turn.scaler else total).backward()
+        self._unchecked.append((self.steps_done + 1, turn.phase.name, losses.total.detach()))
+        self.losses[turn.phase.name] = losses.total.detach()
+        for name, part in losses.parts.items():
+            self.losses[f"{turn.phase.name}/{name}"] = part
+        factor = turn.phase.schedule(progress)
+        for group in turn.optimizer.param_groups:
+            group["lr"] = turn.phase.optimizer.lr * factor
+        if turn.scaler:
+            turn.scaler.unscale_(turn.optimizer)
+        self.processes.average_(w.grad for w in turn.weights if w.grad is not None)
+        if self.settings.clip:
+            nn.utils.clip_grad_norm_(turn.weights, self.settings.clip)
+        if turn.scaler:
+            turn.scaler.step(turn.optimizer)
+            turn.scaler.update()
+        else:
+            turn.optimizer.step()
+        turn.optimizer.zero_grad(set_to_none=True)
+
+    def _freeze_all_but(self, learning: tuple[str, ...]) -> None:
+        if learning == self._learning:
+            return
+        for role, weights in self._trainable.items():
+            for weight in weights:
+                weight.requires_grad_(role in learning)
+        self._learning = learning
+
+    def _autocast(self) -> torch.autocast:
+        dtype = AUTOCAST_DTYPES.get(self.settings.precision)
+        return torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        for role, average in self.averages.items():
+            weights: list[Tensor] = list(self.networks[role].parameters())
+            kept: list[Tensor] = list(average.parameters())
+            torch._foreach_lerp_(kept, weights, 1 - self.settings.ema)
+            for statistic, current in zip(
+                average.buffers(), self.networks[role].buffers(), strict=True
+            ):
+                statistic.copy_(current)
+
+    def _settle_batch_statistics(self) -> None:
+        """Average the running statistics that each process gathered from its own share."""
+        self.processes.average_(
+            buffer
+            for network in (*self.networks.values(), *self.averages.values())
+            for buffer in network.buffers()
+            if buffer.is_floating_point()
+        )
+
+    def _stage_number(self) -> int:
+        for number, end in enumerate(self._ends):
+            if self.steps_done < end:
+                return number
+        return len(self._ends) - 1
+
+    def _named_turns(self) -> list[tuple[str, _Turn]]:
+        return [
+            (f"optimizers/{stage.name}/{turn.phase.name}", turn)
+            for stage, turns in zip(self.stages, self._turns, strict=True)
+            for turn in turns
+        ]
+
+
+def batches_per_step(phases: Sequence[Phase]) -> int:
+    """Return how many batches a full step draws: one, and one for each repetition of a phase."""
+    return 1 + sum(phase.repeat - 1 for phase in phases)
+
+
+def stage_ends(shares: Sequence[float], steps: int) -> list[int]:
+    """Return after which step each stage ends, in proportion to the shares."""
+    total = sum(shares)
+    return [round(steps * sum(shares[: number + 1]) / total) for number in range(len(shares))]
+
+
+def _prefixed(prefix: str, tensors: Mapping[str, Any]) -> dict[str, Tensor]:
+    return {
+        prefix + name: value if isinstance(value, Tensor) else torch.tensor(value)
+        for name, value in tensors.items()
+        if value is not None
+    }
+
+
+def _within(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, _, key = name.partition("/")
+        state.setdefault(int(index), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    known = {index for group in groups for index in group["params"]}
+    if not state.keys() <= known:
+        raise ValueError("an optimiser has more weights than this model")
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

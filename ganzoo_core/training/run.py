@@ -1,0 +1,382 @@
+"""A run: the folder that training writes, and the loop around the engine that writes it.
+
+run.json             the resolved settings, data fingerprint and versions: enough to repeat it
+metrics.jsonl        one line a logged step
+samples/             preview grids
+checkpoints/step-…/  everything needed to go on bit for bit
+model/               the trained model in the Hub's layout
+"""
+
+import json
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ganzoo_core import images
+from ganzoo_core.blueprint import Blueprint
+from ganzoo_core.errors import InterruptedTrainingError, RunError
+from ganzoo_core.files import disk_errors, read_json, whole_file, write_json
+from ganzoo_core.hub.card import Card
+from ganzoo_core.hub.folder import write_model_folder
+from ganzoo_core.model import Model
+from ganzoo_core.settings import differences
+from ganzoo_core.training.checkpoints import (
+    checkpoints_in,
+    read_newest_checkpoint,
+    write_checkpoint,
+)
+from ganzoo_core.training.engine import Engine, NonFiniteLossError
+
+SCHEMA_VERSION = 1
+PREVIEW_COUNT = 64
+_STEPS_BETWEEN_AGREEMENTS = 10
+"""Several processes ask each other this often whether one was told to stop: each asking waits."""
+
+
+@dataclass(frozen=True)
+class DataChoice:
+    """What to train on, as it was asked for."""
+
+    source: str
+    root: str | None = None
+    flip: bool = False
+    resize_filter: str = "lanczos"
+    broken_share: float = 0.01
+
+
+@dataclass(frozen=True)
+class Logged:
+    """One line of `metrics.jsonl`."""
+
+    step: int
+    epoch: float
+    losses: Mapping[str, float]
+    images_per_second: float
+    seconds: float
+    """Training time since the run began, over all its resumptions."""
+
+
+class Observer:
+    """Told how a training goes; a subclass shows it. Does nothing by itself."""
+
+    def decoding(self, done: int, total: int) -> None:
+        """Images of the data were decoded, on the first use of a data set."""
+
+    def started(self, steps_done: int, steps: int, blueprint: Blueprint) -> None:
+        """Training starts, or goes on, after `steps_done` steps."""
+
+    def stepped(self, steps_done: int) -> None:
+        """A step was done; called often, and must cost nothing."""
+
+    def logged(self, line: Logged) -> None:
+        """A line was written to `metrics.jsonl`."""
+
+    def noted(self, message: str) -> None:
+        """Something happened that a person may want to know."""
+
+    def finished(self, model_folder: Path) -> None:
+        """The trained model lies in `model_folder`."""
+
+
+class RunFolder:
+    """The files of one run; only the leading process writes them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.record_file = path / "run.json"
+        self.metrics_file = path / "metrics.jsonl"
+        self.samples = path / "samples"
+        self.checkpoints = path / "checkpoints"
+        self.model = path / "model"
+
+    def refuse_to_overwrite(self) -> None:
+        """Check that a new run can begin here.
+
+        Raises:
+            RunError: something is here already, or the place cannot be written.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"{self.path} is a file; choose a folder for --out")
+        if self.record_file.exists():
+            raise RunError(
+                f"{self.path} holds a run already; go on with it by --resume {self.path}, "
+                "or choose another --out"
+            )
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise RunError(f"{self.path} is not empty and not a run; choose another --out")
+
+    def begin(self, record: Mapping[str, Any]) -> None:
+        """Make the folder and write `run.json`."""
+        with disk_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.record_file, record)
+
+    def record(self) -> dict[str, Any]:
+        """Read `run.json`.
+
+        Raises:
+            RunError: this is not a run, or one of a later ganzoo.
+        """
+        if not self.record_file.is_file():
+            raise RunError(f"{self.path} is not a run: it has no run.json; check the path")
+        record = read_json(self.record_file)
+        if not isinstance(record, dict) or record.get("schema") != SCHEMA_VERSION:
+            raise RunError(f"{self.record_file} was not written by this version of ganzoo")
+        return record
+
+    def log(self, line: Logged) -> None:
+        """Add a line to `metrics.jsonl`."""
+        with disk_errors(self.metrics_file), self.metrics_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(line)) + "\n")
+
+    def forget_metrics_after(self, step: int) -> None:
+        """Drop lines of steps that will be done again, and a line that was cut off."""
+        if not self.metrics_file.exists():
+            return
+        kept = []
+        for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
+            try:
+                if json.loads(line)["step"] <= step:
+                    kept.append(line + "\n")
+            except (ValueError, KeyError, TypeError):
+                continue
+        with whole_file(self.metrics_file) as partial:
+            partial.write_text("".join(kept), encoding="utf-8")
+
+
+def new_record(
+    blueprint: Blueprint, data: DataChoice, fingerprint: str, processes: int
+) -> dict[str, Any]:
+    """Return what `run.json` says of a run that begins now."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "blueprint": blueprint.to_json(),
+        "data": asdict(data) | {"fingerprint": fingerprint},
+        "processes": processes,
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "versions": _versions(),
+    }
+
+
+def check_resumable(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Check that a run would go on as it began.
+
+    Raises:
+        RunError: a setting or the data changed; the message shows each difference. More steps than
+            before are allowed.
+    """
+    changed = differences(_comparable(before), _comparable(now))
+    if changed:
+        raise RunError(
+            f"{path} cannot be resumed with other settings ({'; '.join(changed)}); "
+            "leave them as they were, or begin a new run with another --out"
+        )
+    steps = [record["blueprint"]["training"]["steps"] for record in (before, now)]
+    if steps[1] < steps[0]:
+        raise RunError(
+            f"{path} was begun for {steps[0]} steps and cannot be resumed for only {steps[1]}"
+        )
+
+
+def _comparable(record: Mapping[str, Any]) -> dict[str, Any]:
+    blueprint = dict(record["blueprint"])
+    training = dict(blueprint["training"])
+    # How far to go and what to write on the way change nothing about the steps themselves.
+    for setting in ("steps", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints"):
+        training.pop(setting, None)
+    data = {key: record["data"][key] for key in ("fingerprint", "flip")}
+    components = blueprint["components"]
+    return {"components": components, "training": training, "data": data}
+
+
+def train(
+    engine: Engine,
+    folder: RunFolder,
+    blueprint: Blueprint,
+    data: DataChoice,
+    observer: Observer,
+) -> Model:
+    """Step the engine to the end of its run, writing the run's folder on the way.
+
+    Raises:
+        InterruptedTrainingError: a signal came; the state is saved.
+        NonFiniteLossError: a loss became infinite or not a number.
+        RunError: the disk is full or read-only; the last checkpoint stays as it was.
+    """
+    settings = engine.settings
+    leads = engine.processes.leads
+    roles = blueprint.entry.recipe.inference
+    clock = _Clock(engine)
+    restored = read_newest_checkpoint(folder.checkpoints, str(engine.device))
+    if restored:
+        tensors, facts, damaged = restored
+        engine.load_state(tensors, facts)
+        clock.before = facts["seconds"]
+        for sentence in damaged:
+            observer.noted(f"{sentence}; going on from an earlier one")
+    if leads:
+        folder.forget_metrics_after(engine.steps_done)
+    saved_at = engine.steps_done if restored else -1
+    observer.started(engine.steps_done, settings.steps, blueprint)
+
+    def save() -> None:
+        nonlocal saved_at
+        if saved_at == engine.steps_done:
+            return
+        _check_finite(engine, folder)
+        tensors, facts = engine.state()
+        if leads:
+            facts["seconds"] = clock.seconds()
+            write_checkpoint(
+                folder.checkpoints, engine.steps_done, tensors, facts, settings.keep_checkpoints
+            )
+        saved_at = engine.steps_done
+
+    clock.restart()
+    with _StopSignals() as stop:
+        while engine.steps_done < settings.steps:
+            engine.step()
+            step = engine.steps_done
+            last = step == settings.steps
+            observer.stepped(step)
+            if step % settings.log_every == 0 or step == 1 or last:
+                _check_finite(engine, folder)
+                if leads:
+                    line = clock.line()
+                    folder.log(line)
+                    observer.logged(line)
+            if leads and _due(step, settings.sample_every, last):
+                preview = Model(blueprint, engine.inference_networks(roles))
+                if "sample" in preview.verbs:
+                    images.save(
+                        preview.sample(PREVIEW_COUNT), folder.samples / f"step-{step:08d}.png"
+                    )
+            if _due(step, settings.checkpoint_every, last):
+                save()
+            if _asked_to_stop(engine, stop):
+                save()
+                raise InterruptedTrainingError(
+                    f"stopped after step {step} of {settings.steps} and saved; "
+                    f"go on with: ganzoo train --resume {folder.path}",
+                    stop.number,
+                )
+    model = Model(blueprint, engine.inference_networks(roles), source=str(folder.model))
+    if leads:
+        write_model_folder(model, folder.model, _card(engine, blueprint, data, clock.seconds()))
+    engine.processes.wait()
+    observer.finished(folder.model)
+    return model
+
+
+def _check_finite(engine: Engine, folder: RunFolder) -> None:
+    try:
+        engine.check_finite()
+    except NonFiniteLossError as error:
+        good = checkpoints_in(folder.checkpoints)
+        kept = f"the last good checkpoint is {good[-1]}" if good else "there is no checkpoint yet"
+        raise NonFiniteLossError(f"{error}; {kept}") from None
+
+
+def _due(step: int, every: int, last: bool) -> bool:
+    return last or bool(every and step % every == 0)
+
+
+def _asked_to_stop(engine: Engine, stop: "_StopSignals") -> bool:
+    if engine.processes.count == 1:
+        return stop.number != 0
+    if engine.steps_done % _STEPS_BETWEEN_AGREEMENTS:
+        return False
+    if not engine.processes.any(stop.number != 0):
+        return False
+    stop.number = stop.number or signal.SIGTERM
+    return True
+
+
+class _Clock:
+    """Training time and speed."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.before = 0.0
+        """Seconds that earlier parts of the run took."""
+        self.restart()
+
+    def restart(self) -> None:
+        self._began = self._last = time.monotonic()
+        self._position = self._engine.position
+
+    def seconds(self) -> float:
+        return self.before + time.monotonic() - self._began
+
+    def line(self) -> Logged:
+        engine = self._engine
+        now = time.monotonic()
+        speed = (engine.position - self._position) / max(now - self._last, 1e-9)
+        self._last, self._position = now, engine.position
+        return Logged(
+            step=engine.steps_done,
+            epoch=round(engine.position / engine.batches.count, 4),
+            losses={name: float(value) for name, value in engine.losses.items()},
+            images_per_second=round(speed, 1),
+            seconds=round(self.seconds(), 3),
+        )
+
+
+class _StopSignals:
+    """Ctrl-C and SIGTERM end training after the step at hand; a second Ctrl-C ends it at once."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "_StopSignals":
+        # Python lets only the main thread handle signals.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.number and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.number = number
+
+
+def _card(engine: Engine, blueprint: Blueprint, data: DataChoice, seconds: float) -> Card:
+    settings = engine.settings
+    device = engine.device.type
+    machine = f"{os.cpu_count()} CPU cores ({platform.machine()})" if device == "cpu" else device
+    name = _public_name(data.source)
+    return Card(
+        datasets=(name,),
+        training=(
+            f"{settings.steps} steps of batch size {settings.batch_size} on {name} "
+            f"({engine.position / engine.batches.count:.1f} epochs), seed {settings.seed}, "
+            f"{settings.precision}, in {seconds:.0f} s on {machine}."
+        ),
+    )
+
+
+def _public_name(source: str) -> str:
+    """Return a data source without the folders of the machine it lay on."""
+    kind, colon, place = source.partition(":")
+    return f"{kind}:{Path(place).name}" if colon and kind != "hub" else source
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    names = ("ganzoo-core", "torch", "numpy")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}

@@ -1,0 +1,340 @@
+"""What a user types: list variants, create, train, resume and load models."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganzoo_core.errors import ConfigError, DataError, RunError, UnknownNameError
+from ganzoo_core.plugins import read_installed
+
+if TYPE_CHECKING:
+    from ganzoo_core.blueprint import Blueprint
+    from ganzoo_core.data import DataInfo
+    from ganzoo_core.model import Model
+    from ganzoo_core.training.run import DataChoice, Observer
+
+
+def list_variants(pattern: str = "*") -> list[str]:
+    """Return the names of the installed variants that match a wildcard, such as `*gan*`."""
+    return [name for name in _primary_names() if fnmatchcase(name, pattern)]
+
+
+def create(
+    variant: str,
+    *,
+    preset: str | None = None,
+    components: Mapping[str, str] | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    **settings: Any,
+) -> "Model":
+    """Build a variant's networks with fresh weights.
+
+    Args:
+        variant: name of an installed variant.
+        preset: name of one of its presets.
+        components: other components for the recipe, such as `{"generator": "stylegan"}`.
+        seed: of the initial weights.
+        device: where to put them.
+        settings: hyper-parameters; `image_size=32` sets every part that has it, and
+            `generator={"width": 32}` one part.
+
+    Raises:
+        GanzooError: an unknown name, a value that a setting cannot have, or a broken plugin.
+    """
+    from ganzoo_core.blueprint import draw_up
+    from ganzoo_core.model import Model
+    from ganzoo_core.settings import flattened
+    from ganzoo_core.training.processes import find_device
+
+    chosen = flattened(settings) | {"training.seed": seed}
+    blueprint = draw_up(read_installed(), variant, chosen, components=components, preset=preset)
+    return Model(blueprint, blueprint.build_networks()).to(find_device(device))
+
+
+def load(name: str | Path, *, device: str = "cpu") -> "Model":
+    """Load a trained model.
+
+    Args:
+        name: a run's folder or a model folder.
+        device: where to put its weights.
+
+    Raises:
+        GanzooError: there is no such model, it is damaged, or a plugin that it needs is missing.
+    """
+    from ganzoo_core.hub.folder import CONFIG, read_model_folder
+    from ganzoo_core.training.processes import find_device
+
+    path = Path(name)
+    for folder in (path, path / "model"):
+        if (folder / CONFIG).is_file():
+            return read_model_folder(read_installed(), folder, device=find_device(device))
+    if (path / "run.json").is_file():
+        raise RunError(
+            f"{path} has no trained model yet; finish it with: ganzoo train --resume {path}"
+        )
+    if path.exists():
+        raise DataError(f"{path} is neither a run nor a model folder: it has no config.json")
+    raise UnknownNameError("model", str(name), _primary_names())
+
+
+def train(
+    variant: str,
+    data: str = "digits",
+    *,
+    out: Path | str,
+    going_on: bool = False,
+    preset: str | None = None,
+    components: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    epochs: float | None = None,
+    data_root: Path | str | None = None,
+    flip: bool = False,
+    device: str = "auto",
+    observer: "Observer | None" = None,
+) -> "Model":
+    """Train a variant and return the trained model, which also lies in `out`/model.
+
+    Args:
+        variant: name of an installed variant.
+        data: what to learn from; see `ganzoo_core.data`.
+        out: folder of the run, new or empty.
+        going_on: `out` is a run that was begun with these very arguments; go on with it.
+        preset: name of one of the variant's presets.
+        components: other components for the recipe, such as `{"loss": "minimax"}`.
+        settings: hyper-parameters by dotted path, such as `{"training.steps": 2000}`.
+        epochs: passes over the data, instead of a number of steps.
+        data_root: folder that the data's path is relative to.
+        flip: mirror each image left to right with probability one half.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps", …
+        observer: told how it goes.
+
+    Raises:
+        GanzooError: whatever a user can mend, in one sentence.
+    """
+    from ganzoo_core.training.run import DataChoice, Observer, RunFolder
+
+    folder = RunFolder(Path(out))
+    before = folder.record() if going_on else None
+    if before is None:
+        folder.refuse_to_overwrite()
+    choice = DataChoice(data, str(data_root) if data_root else None, flip)
+    blueprint = plan(
+        variant,
+        choice,
+        preset=preset,
+        components=components,
+        settings=settings,
+        epochs=epochs,
+    )
+    return _run(folder, blueprint, choice, device, observer or Observer(), before)
+
+
+def resume(
+    run: Path | str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    data: str | None = None,
+    data_root: Path | str | None = None,
+    device: str = "auto",
+    observer: "Observer | None" = None,
+) -> "Model":
+    """Go on with a run where it stopped, bit for bit.
+
+    Args:
+        run: folder of the run.
+        settings: what may change: more `training.steps`, and the intervals of logging, samples
+            and checkpoints.
+        data: where the same data lie now, if they were moved.
+        data_root: folder that the data's path is relative to.
+        device: where to go on; another kind of device than before is not bit for bit.
+        observer: told how it goes.
+
+    Raises:
+        RunError: this is not a run, or a setting or the data changed.
+    """
+    from dataclasses import replace
+
+    from ganzoo_core.blueprint import draw_up, restore
+    from ganzoo_core.settings import flattened
+    from ganzoo_core.training.run import DataChoice, Observer, RunFolder
+
+    folder = RunFolder(Path(run))
+    before = folder.record()
+    choice = DataChoice(**{k: v for k, v in before["data"].items() if k != "fingerprint"})
+    choice = replace(
+        choice,
+        source=data or choice.source,
+        root=str(data_root) if data_root else choice.root,
+    )
+    installed = read_installed()
+    blueprint = restore(installed, before["blueprint"], str(folder.record_file))
+    if settings:
+        recorded = _recorded_settings(before["blueprint"])
+        blueprint = draw_up(
+            installed,
+            blueprint.variant.full_name,
+            recorded | _spread(flattened(settings), recorded),
+            components={p: its["component"] for p, its in _parts(before["blueprint"]).items()},
+        )
+    return _run(folder, blueprint, choice, device, observer or Observer(), before)
+
+
+def plan(
+    variant: str,
+    data: "DataChoice",
+    *,
+    preset: str | None = None,
+    components: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    epochs: float | None = None,
+) -> "Blueprint":
+    """Decide everything about a training without starting it.
+
+    The size, channels and classes of the images follow from the data unless they are set.
+
+    Raises:
+        GanzooError: an unknown name, a value that a setting cannot have, or missing data.
+    """
+    from ganzoo_core.blueprint import draw_up, fitting_image_size
+    from ganzoo_core.plugins import load_plugin
+    from ganzoo_core.settings import flattened
+
+    installed = read_installed()
+    found = installed.variant(variant)
+    manifest = load_plugin(found.plugin).manifest
+    entry = next(entry for entry in manifest.variants if entry.name == found.name)
+    info = _inspected(data)
+    size = fitting_image_size(entry, info.image_size)
+    shape: dict[str, Any] = {"channels": info.channels}
+    if size is not None:
+        shape["image_size"] = size
+    if info.classes:
+        shape["classes"] = info.classes
+    blueprint = draw_up(
+        installed,
+        variant,
+        flattened(settings or {}),
+        components=components,
+        preset=preset,
+        shape=shape,
+    )
+    return _with_steps(blueprint, data, epochs, info) if epochs is not None else blueprint
+
+
+def _run(
+    folder: Any,
+    blueprint: "Blueprint",
+    choice: "DataChoice",
+    device: str,
+    observer: "Observer",
+    before: Mapping[str, Any] | None,
+) -> "Model":
+    from ganzoo_core.data import open_images
+    from ganzoo_core.training.batches import ImageBatches
+    from ganzoo_core.training.engine import Engine
+    from ganzoo_core.training.processes import Processes
+    from ganzoo_core.training.run import check_resumable, new_record, train
+
+    size, channels = _image_shape(blueprint)
+    processes = Processes(device)
+    data = open_images(
+        choice.source,
+        image_size=size,
+        channels=channels,
+        root=Path(choice.root) if choice.root else None,
+        resize_filter=choice.resize_filter,
+        broken_share=choice.broken_share,
+        progress=observer.decoding,
+    )
+    for skipped in data.skipped:
+        observer.noted(f"left out {skipped}")
+    record = new_record(blueprint, choice, data.fingerprint, processes.count)
+    if before is not None:
+        check_resumable(folder.path, before, record)
+    settings = blueprint.training
+    batches = ImageBatches(data, settings.batch_size, settings.seed, processes, flip=choice.flip)
+    engine = Engine(
+        blueprint.build_trainer(blueprint.build_networks()),
+        batches,
+        settings,
+        inference=blueprint.entry.recipe.inference,
+        processes=processes,
+    )
+    if processes.leads and (before is None or _steps(before) != settings.steps):
+        folder.begin(record if before is None else {**before, "blueprint": record["blueprint"]})
+    processes.wait()
+    return train(engine, folder, blueprint, choice, observer)
+
+
+def _image_shape(blueprint: "Blueprint") -> tuple[int, int]:
+    """Return side length and channels of the images that the networks work on."""
+    for part in blueprint.networks.values():
+        size = getattr(part.config, "image_size", None)
+        channels = getattr(part.config, "channels", None)
+        if size and channels:
+            return size, channels
+    raise ConfigError(
+        f"no network of {blueprint.entry.name} has the settings image_size and channels"
+    )
+
+
+def _with_steps(
+    blueprint: "Blueprint", choice: "DataChoice", epochs: float, info: "DataInfo | None" = None
+) -> "Blueprint":
+    import math
+    from dataclasses import replace
+
+    from ganzoo_core.training.engine import batches_per_step
+
+    if not epochs > 0:
+        raise ConfigError(f"--epochs must be above 0, not {epochs}")
+    count = (info or _inspected(choice)).count
+    if count is None:
+        raise DataError(f"the size of {choice.source} is not known; use --steps, not --epochs")
+    trainer = blueprint.build_trainer(blueprint.build_networks(device="meta"))
+    settings = blueprint.training
+    drawn = batches_per_step(trainer.stages()[0].phases) * settings.accumulate * settings.batch_size
+    steps = math.ceil(epochs * count / drawn)
+    if steps > 10**9:
+        raise ConfigError(f"--epochs {epochs} would take {steps} steps, more than 1,000,000,000")
+    return replace(blueprint, training=settings.model_copy(update={"steps": steps}))
+
+
+def _inspected(choice: "DataChoice") -> "DataInfo":
+    from ganzoo_core.data import inspect
+
+    return inspect(choice.source, root=Path(choice.root) if choice.root else None)
+
+
+def _recorded_settings(blueprint: Mapping[str, Any]) -> dict[str, Any]:
+    from ganzoo_core.settings import flattened
+
+    configs = {part: its["config"] for part, its in _parts(blueprint).items()}
+    return flattened(configs | {"training": blueprint["training"]})
+
+
+def _parts(blueprint: Mapping[str, Any]) -> Mapping[str, Any]:
+    parts: Mapping[str, Any] = blueprint["components"]
+    return parts
+
+
+def _spread(settings: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Write undotted settings out for each part, so that they win over the recorded ones."""
+    spread: dict[str, Any] = {}
+    for path, value in settings.items():
+        paths = [known for known in recorded if known.partition(".")[2] == path]
+        spread |= dict.fromkeys(paths or [path], value)
+    return spread
+
+
+def _steps(record: Mapping[str, Any]) -> int:
+    return int(record["blueprint"]["training"]["steps"])
+
+
+def _primary_names() -> list[str]:
+    return [
+        variant.full_name if variant.short_name_taken_by else variant.name
+        for variant in read_installed().variants()
+    ]

@@ -1,0 +1,61 @@
+"""Hyper-parameters; defaults are those of the paper's MNIST experiment.
+
+They stand in the authors' code, github.com/goodfeli/adversarial, mnist.yaml.
+"""
+
+from pydantic import Field
+
+from ganzoo_core.components import SGD, Config, Optimizer
+
+
+class MLPGeneratorConfig(Config):
+    """The generator: two rectified layers and a sigmoid."""
+
+    image_size: int = Field(default=28, ge=1, le=256)
+    channels: int = Field(default=1, ge=1, le=64)
+    latent_size: int = Field(default=100, ge=1, le=65536)
+    width: int = Field(default=1200, ge=1, le=65536)
+    """Units of each hidden layer."""
+    init_range: float = Field(default=0.05, gt=0, le=1)
+    """Weights begin uniform in ± this."""
+
+
+class MaxoutDiscriminatorConfig(Config):
+    """The discriminator: two maxout layers and a sigmoid, with dropout at every input."""
+
+    image_size: int = Field(default=28, ge=1, le=256)
+    channels: int = Field(default=1, ge=1, le=64)
+    width: int = Field(default=240, ge=1, le=65536)
+    """Units of each hidden layer."""
+    pieces: int = Field(default=5, ge=1, le=64)
+    """Linear pieces of each maxout unit."""
+    input_dropout: float = Field(default=0.2, ge=0, lt=1)
+    hidden_dropout: float = Field(default=0.5, ge=0, lt=1)
+    init_range: float = Field(default=0.005, gt=0, le=1)
+
+
+class AdversarialConfig(Config):
+    """The alternating game of Algorithm 1."""
+
+    discriminator_optimizer: Optimizer = SGD(lr=0.1, momentum=0.5)
+    generator_optimizer: Optimizer = SGD(lr=0.1, momentum=0.5)
+    learning_rate_decay: float = Field(default=1.0, gt=0, le=1)
+    """Factor on both learning rates at every step."""
+    discriminator_steps: int = Field(default=1, ge=1, le=1000)
+    """k of Algorithm 1: discriminator updates for each of the generator's."""
+    share_fake: bool = False
+    """Let the discriminator judge the fakes that the generator has just learned from, which saves
+    a pass through the generator; Algorithm 1 draws fresh ones."""
+
+
+class LossConfig(Config):
+    """The losses of this paper have no hyper-parameters."""
+
+
+CONFIGS: dict[str, type[Config]] = {
+    "generator/mlp": MLPGeneratorConfig,
+    "discriminator/maxout": MaxoutDiscriminatorConfig,
+    "loss/minimax": LossConfig,
+    "loss/non-saturating": LossConfig,
+    "trainer/adversarial": AdversarialConfig,
+}
