@@ -62,12 +62,13 @@ class InterruptedTrainingError(GanzooError):
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
     """Return up to three known names that resemble `name`, the most similar first."""
-    import difflib
+    from difflib import SequenceMatcher
 
-    candidates = sorted(set(known))
-    by_lower = {candidate.lower(): candidate for candidate in candidates}
-    matches = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)
-    return [by_lower[match] for match in matches]
+    wanted = name.lower()
+    scored = [(SequenceMatcher(None, wanted, each.lower()).ratio(), each) for each in set(known)]
+    scored.sort(key=lambda pair: (-pair[0], pair[1]))
+    # Those hardly worse than the best; below one half nothing resembles.
+    return [each for ratio, each in scored[:3] if ratio >= max(0.5, scored[0][0] - 0.1)]
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -31,7 +31,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 def whole_folder(path: Path) -> Iterator[Path]:
     """Give a hidden folder to fill, which becomes `path` once the block has succeeded.
 
-    A folder that was there before is replaced; a crash leaves either the old or the new one.
+    A folder that was there before is replaced; a crash leaves the old one or the new one, or, at
+    the instant between two renames, neither.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with disk_errors(path):
@@ -42,19 +43,39 @@ def whole_folder(path: Path) -> Iterator[Path]:
             for file in partial.rglob("*"):
                 _sync(file)
             _sync(partial)
-            if path.exists():
-                discard_folder(path)
+            old = _set_aside(path) if path.exists() else None
             partial.rename(path)
             _sync(path.parent)
+            if old:
+                shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
 
 def discard_folder(path: Path) -> None:
     """Remove a folder so that a crash midway leaves no half of it under its own name."""
-    doomed = path.with_name(f".{path.name}.{os.getpid()}.old")
-    path.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+    shutil.rmtree(_set_aside(path), ignore_errors=True)
+
+
+def discard_leftovers(folder: Path) -> None:
+    """Remove what a process that was killed left half-written or half-removed in `folder`."""
+    with disk_errors(folder):
+        for path in filter(is_leftover, folder.glob(".*")):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def is_leftover(path: Path) -> bool:
+    """Say whether a path is a hidden one of this module, which no finished writing leaves."""
+    return path.name.startswith(".") and path.suffix in (".partial", ".old")
+
+
+def _set_aside(path: Path) -> Path:
+    aside = path.with_name(f".{path.name}.{os.getpid()}.old")
+    path.rename(aside)
+    return aside
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -23,9 +23,13 @@ def to_uint8(images: Tensor) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
     return array
 
 
-def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Image.Image:
-    """Lay images [N, C, H, W] in [-1, 1] out as one picture, about as wide as high."""
-    pixels = to_uint8(images)
+def grid(images: Tensor, columns: int | None = None, *, enlarge: int = 1) -> Image.Image:
+    """Lay images [N, C, H, W] in [-1, 1] out as one picture, about as wide as high.
+
+    `enlarge` shows each pixel as a square of so many, which small images need to be seen.
+    """
+    pixels = to_uint8(images).repeat(enlarge, axis=1).repeat(enlarge, axis=2)
+    gap = 2 * enlarge
     count, height, width, channels = pixels.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
@@ -39,7 +43,7 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Image.Imag
     return _picture(sheet)
 
 
-def save(images: Tensor, out: Path, *, columns: int | None = None) -> None:
+def save(images: Tensor, out: Path, *, columns: int | None = None, enlarge: int = 1) -> None:
     """Save images [N, C, H, W] in [-1, 1] in the form that the name asks for.
 
     `.png` and `.jpg` make a grid, `.npz` an array `images` [N, H, W, C] of 0 to 255, `.gif` an
@@ -53,7 +57,7 @@ def save(images: Tensor, out: Path, *, columns: int | None = None) -> None:
     suffix = out.suffix.lower()
     if suffix in (".png", ".jpg", ".jpeg"):
         with whole_file(out) as partial:
-            grid(images, columns).save(partial, "PNG" if suffix == ".png" else "JPEG")
+            grid(images, columns, enlarge=enlarge).save(partial, "PNG" if suffix == ".png" else "JPEG")
     elif suffix == ".npz":
         with whole_file(out) as partial, partial.open("wb") as file:
             np.savez_compressed(file, images=to_uint8(images))

@@ -239,6 +239,7 @@ def _run(
 
     size, channels = _image_shape(blueprint)
     processes = Processes(device)
+    trainer = blueprint.build_trainer(blueprint.build_networks())
     data = open_images(
         choice.source,
         image_size=size,
@@ -256,7 +257,7 @@ def _run(
     settings = blueprint.training
     batches = ImageBatches(data, settings.batch_size, settings.seed, processes, flip=choice.flip)
     engine = Engine(
-        blueprint.build_trainer(blueprint.build_networks()),
+        trainer,
         batches,
         settings,
         inference=blueprint.entry.recipe.inference,

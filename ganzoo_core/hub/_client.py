@@ -115,11 +115,8 @@ def _root(error: BaseException) -> BaseException:
 
 
 def _status(error: BaseException) -> int | None:
-    from huggingface_hub.errors import HfHubHTTPError
-
-    if isinstance(error, HfHubHTTPError) and error.response is not None:
-        return error.response.status_code
-    return None
+    """Return the HTTP status of an error of the client or of the library below it."""
+    return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def _is_transport(error: BaseException) -> bool:
@@ -153,11 +150,8 @@ def _pause_after(error: Exception, tried: int) -> int | None:
 
 
 def _retry_after(error: BaseException) -> int | None:
-    from huggingface_hub.errors import HfHubHTTPError
-
-    if not isinstance(error, HfHubHTTPError) or error.response is None:
-        return None
-    named = error.response.headers.get("Retry-After", "")
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    named = headers.get("Retry-After", "")
     return int(named) if named.isdigit() else None
 
 
@@ -168,7 +162,6 @@ def _reason(error: BaseException, repo: str) -> str | None:
         EntryNotFoundError,
         FileMetadataError,
         GatedRepoError,
-        HfHubHTTPError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
@@ -191,9 +184,9 @@ def _reason(error: BaseException, repo: str) -> str | None:
         return "the Hub gives no answer; check the network and try again"
     if isinstance(error, EntryNotFoundError):
         return f"{repo} has no such file at this revision; look at {page}/tree/main"
-    if isinstance(error, FileMetadataError | json.JSONDecodeError):
+    if isinstance(error, FileMetadataError | json.JSONDecodeError | UnicodeDecodeError):
         return f"{endpoint()} does not answer as a Hub does; check HF_ENDPOINT and your proxy"
-    if isinstance(error, HfHubHTTPError):
+    if _status(error) is not None:
         return _reason_of_status(error, login)
     if _is_transport(error):
         if "Timeout" in type(error).__name__:

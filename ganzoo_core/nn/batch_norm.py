@@ -35,21 +35,22 @@ class SyncedBatchNorm(nn.Module):
                 activations, self.running_mean, self.running_var, self.weight, self.bias,
                 eps=self.eps,
             )  # fmt: skip
+        precise = activations.float()  # of mixed precision too: sums of 16 bits would not do
         dims = [0, *range(2, activations.dim())]
         count = activations.numel() // activations.shape[1]
-        sums = torch.cat([activations.sum(dims), activations.new_tensor([float(count)])])
+        sums = torch.cat([precise.sum(dims), precise.new_tensor([float(count)])])
         sums = _summed(sums)
         total = sums[-1]
         mean = sums[:-1] / total
         shape = (1, -1, *(1 for _ in dims[1:]))
-        centred = activations - mean.view(shape)
+        centred = precise - mean.view(shape)
         # The second exchange avoids the cancellation of E[x²] − E[x]².
         variance = _summed(centred.square().sum(dims)) / total
         self._track(mean.detach(), variance.detach(), total.detach())
         normalised = centred * torch.rsqrt(variance.view(shape) + self.eps)
-        if not self.affine:
-            return normalised
-        return normalised * self.weight.view(shape) + self.bias.view(shape)
+        if self.affine:
+            normalised = normalised * self.weight.view(shape) + self.bias.view(shape)
+        return normalised.to(activations.dtype)
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, total: Tensor) -> None:

@@ -32,26 +32,33 @@ def write_checkpoint(
     path = folder / f"step-{step:08d}"
     with whole_folder(path) as partial:
         save_file({name: _plain(tensor) for name, tensor in tensors.items()}, partial / TENSORS)
-        described = dict(facts) | {"sha256": _sha256(partial / TENSORS)}
+        described = {"facts": facts, "sha256": _sha256(partial / TENSORS, facts)}
         (partial / FACTS).write_text(json.dumps(described, indent=2), encoding="utf-8")
-    for old in checkpoints_in(folder)[:-keep]:
-        discard_folder(old)
+    found = checkpoints_in(folder)
+    # A later one was damaged and passed over: it must not count among the newest.
+    kept = [its for its in found if _step(its) <= step][-keep:]
+    for old in found:
+        if old not in kept:
+            discard_folder(old)
     return path
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
     """Return the complete checkpoints of a run, oldest first."""
-    return sorted(folder.glob("step-*")) if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    found = [path for path in folder.glob("step-*") if path.name[5:].isdecimal()]
+    return sorted(found, key=_step)
 
 
 def read_newest_checkpoint(
-    folder: Path, device: str
+    folder: Path,
 ) -> tuple[dict[str, Tensor], dict[str, Any], list[str]] | None:
     """Read the newest undamaged checkpoint.
 
     Returns:
-        its tensors, its facts, and a sentence for each newer one that is damaged; None where the
-        run has no checkpoint at all.
+        its tensors on the CPU, its facts, and a sentence for each newer one that is damaged; None
+        where the run has no checkpoint at all.
 
     Raises:
         CheckpointError: every checkpoint of the run is damaged.
@@ -59,7 +66,7 @@ def read_newest_checkpoint(
     damaged: list[str] = []
     for path in reversed(checkpoints_in(folder)):
         try:
-            return *_read(path, device), damaged
+            return *_read(path), damaged
         except CheckpointError as error:
             damaged.append(str(error))
     if damaged:
@@ -67,20 +74,23 @@ def read_newest_checkpoint(
     return None
 
 
-def _read(path: Path, device: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        facts = json.loads((path / FACTS).read_bytes())
-        if facts["sha256"] != _sha256(path / TENSORS):
+        described = json.loads((path / FACTS).read_bytes())
+        facts = described["facts"]
+        if described["sha256"] != _sha256(path / TENSORS, facts):
             raise CheckpointError(f"the checkpoint {path} is damaged (its hash differs)")
-        tensors = load_file(path / TENSORS, device=device)
+        tensors = load_file(path / TENSORS)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CheckpointError(f"the checkpoint {path} is damaged ({error})") from None
-    # A generator's state lives on the CPU whatever the device.
-    tensors["noise"] = tensors["noise"].cpu()
     return tensors, facts
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def _plain(tensor: Tensor) -> Tensor:
@@ -88,6 +98,8 @@ def _plain(tensor: Tensor) -> Tensor:
     return tensor.detach().cpu().contiguous().clone()
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _sha256(tensors: Path, facts: Mapping[str, Any]) -> str:
+    with tensors.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(json.dumps(facts, sort_keys=True).encode())
+    return digest.hexdigest()

@@ -7,6 +7,7 @@ taken up again continues bit for bit.
 """
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -32,6 +33,8 @@ from ganzoo_core.training.settings import TrainingSettings
 
 AUTOCAST_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
+_NON_FINITE_ADVICE = "try a lower learning rate, --set training.clip=1, or --precision fp32"
+
 
 class Batches(Protocol):
     """Where the engine's batches come from."""
@@ -44,7 +47,7 @@ class Batches(Protocol):
 
 
 class NonFiniteLossError(RunError):
-    """A loss that became infinite or not a number."""
+    """A loss, or the weights that it moved, became infinite or not a number."""
 
 
 @dataclass
@@ -94,7 +97,8 @@ class Engine:
             for role in (inference if settings.ema else ())
         }
         self.noise = JointNoise(
-            torch.Generator(self.device).manual_seed(mixed_seed(settings.seed, 1)),
+            # Three numbers: the seeds of two are those of the networks and of the samples.
+            torch.Generator(self.device).manual_seed(mixed_seed(settings.seed, 1, 0)),
             self.processes.rank,
             self.processes.count,
         )
@@ -111,7 +115,7 @@ class Engine:
         self.position = 0
         """Images drawn so far, over all processes; the data's order follows from it."""
         self.losses: dict[str, Tensor] = {}
-        """The losses of the last step by name, each a detached scalar on the device."""
+        """The losses of the last step by name, each a detached scalar: this process's share."""
 
     @property
     def stage(self) -> Stage:
@@ -122,6 +126,15 @@ class Engine:
     def draws_per_step(self) -> int:
         """Batches that a full step of the current stage draws."""
         return batches_per_step(self.stage.phases) * self.settings.accumulate
+
+    @property
+    def normalises_shares(self) -> bool:
+        """Whether a process's batch statistics are those of its own share of the joined batch."""
+        return self.processes.count > 1 and any(
+            isinstance(layer, nn.modules.batchnorm._BatchNorm)
+            for network in self.networks.values()
+            for layer in network.modules()
+        )
 
     def step(self) -> None:
         """Give every phase of the current stage its turn, once."""
@@ -148,21 +161,34 @@ class Engine:
         self.steps_done += 1
 
     def check_finite(self) -> None:
-        """Look at the losses since the last call, with one synchronisation for all of them.
+        """Look at the losses since the last call and at the weights, a synchronisation for each.
 
         Raises:
             NonFiniteLossError: one was infinite or not a number; the message says which and when.
         """
-        if not self._unchecked:
-            return
-        finite = torch.stack([total for _, _, total in self._unchecked]).isfinite().tolist()
-        for (step, phase, total), fine in zip(self._unchecked, finite, strict=True):
-            if not fine:
+        if self._unchecked:
+            # Averaged, so that all processes stop together for what one of them saw.
+            totals = self._averaged([total for _, _, total in self._unchecked])
+            for (step, phase, _), total in zip(self._unchecked, totals, strict=True):
+                if not math.isfinite(total):
+                    raise NonFiniteLossError(
+                        f"the loss of phase {phase!r} became {total} at step {step}; "
+                        f"{_NON_FINITE_ADVICE}"
+                    )
+            self._unchecked.clear()
+        # A finite loss may have an infinite gradient, which no loss shows before the next step.
+        weights = [(role, weight) for role, its in self._trainable.items() for weight in its]
+        finite = self._averaged([weight.detach().isfinite().all() for _, weight in weights])
+        for (role, _), share in zip(weights, finite, strict=True):
+            if share < 1:
                 raise NonFiniteLossError(
-                    f"the loss of phase {phase!r} became {total.item()} at step {step}; try a "
-                    "lower learning rate, --set training.clip=1, or --precision fp32"
+                    f"weights of the {role} became infinite or not a number by step "
+                    f"{self.steps_done}; {_NON_FINITE_ADVICE}"
                 )
-        self._unchecked.clear()
+
+    def mean_losses(self) -> dict[str, float]:
+        """Return the losses of the last step by name, averaged over all processes."""
+        return dict(zip(self.losses, self._averaged(list(self.losses.values())), strict=True))
 
     def inference_networks(self, roles: Sequence[str]) -> dict[str, nn.Module]:
         """Return the networks that a trained model keeps: their averages where there are any."""
@@ -208,7 +234,8 @@ class Engine:
                 _load_optimizer(turn.optimizer, _within(f"{prefix}/", tensors))
                 if turn.scaler is not None:
                     turn.scaler.load_state_dict(facts[prefix])
-            self.noise.generator.set_state(tensors["noise"])
+            # A generator's state lives on the CPU whatever the device.
+            self.noise.generator.set_state(tensors["noise"].cpu())
             self.steps_done = int(facts["steps_done"])
             self.position = int(facts["position"])
         except (KeyError, ValueError, RuntimeError) as error:
@@ -230,7 +257,10 @@ class Engine:
             self.trainer.criterion.to(self.device)
 
     def _turn(self, phase: Phase) -> _Turn:
-        weights = [weight for role in phase.networks for weight in self._trainable[role]]
+        # Networks may share weights, which must not move twice.
+        weights = list(
+            dict.fromkeys(weight for role in phase.networks for weight in self._trainable[role])
+        )
         scaler = (
             torch.amp.GradScaler(self.device.type) if self.settings.precision == "fp16" else None
         )
@@ -246,22 +276,25 @@ class Engine:
 
     def _update(self, turn: _Turn, drawn: list[tuple[Batch, Step]], progress: Progress) -> None:
         """Move the weights of one phase, once."""
+        name = turn.phase.name
         self._freeze_all_but(turn.phase.networks)
+        shares = []
         for batch, step in drawn:
             with self._autocast():
                 losses = self.trainer.loss(turn.phase, batch, step)
             total = losses.total / len(drawn) if len(drawn) > 1 else losses.total
             (turn.scaler.scale(total) if turn.scaler else total).backward()
-        self._unchecked.append((self.steps_done + 1, turn.phase.name, losses.total.detach()))
-        self.losses[turn.phase.name] = losses.total.detach()
-        for name, part in losses.parts.items():
-            self.losses[f"{turn.phase.name}/{name}"] = part
+            parts = {f"{name}/{part}": value for part, value in losses.parts.items()}
+            shares.append({name: losses.total.detach(), **parts})
+        self.losses |= _mean(shares)
+        self._unchecked.append((self.steps_done + 1, name, self.losses[name]))
         factor = turn.phase.schedule(progress)
         for group in turn.optimizer.param_groups:
             group["lr"] = turn.phase.optimizer.lr * factor
+        # Before unscaling: an overflow in one process must make all of them skip the move.
+        self.processes.average_(w.grad for w in turn.weights if w.grad is not None)
         if turn.scaler:
             turn.scaler.unscale_(turn.optimizer)
-        self.processes.average_(w.grad for w in turn.weights if w.grad is not None)
         if self.settings.clip:
             nn.utils.clip_grad_norm_(turn.weights, self.settings.clip)
         if turn.scaler:
@@ -274,9 +307,13 @@ class Engine:
     def _freeze_all_but(self, learning: tuple[str, ...]) -> None:
         if learning == self._learning:
             return
-        for role, weights in self._trainable.items():
+        for weights in self._trainable.values():
             for weight in weights:
-                weight.requires_grad_(role in learning)
+                weight.requires_grad_(False)
+        # Last, so that a weight that networks share learns if one of them does.
+        for role in learning:
+            for weight in self._trainable[role]:
+                weight.requires_grad_(True)
         self._learning = learning
 
     def _autocast(self) -> torch.autocast:
@@ -293,6 +330,15 @@ class Engine:
                 average.buffers(), self.networks[role].buffers(), strict=True
             ):
                 statistic.copy_(current)
+
+    def _averaged(self, scalars: Sequence[Tensor]) -> list[float]:
+        """Return scalars averaged over all processes, with one synchronisation for all of them."""
+        if not scalars:
+            return []
+        joined = torch.stack([scalar.to(self.device, torch.float32) for scalar in scalars])
+        self.processes.average_([joined])
+        averaged: list[float] = joined.tolist()
+        return averaged
 
     def _settle_batch_statistics(self) -> None:
         """Average the running statistics that each process gathered from its own share."""
@@ -328,6 +374,12 @@ def stage_ends(shares: Sequence[float], steps: int) -> list[int]:
     return [round(steps * sum(shares[: number + 1]) / total) for number in range(len(shares))]
 
 
+def _mean(shares: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    if len(shares) == 1:
+        return dict(shares[0])
+    return {name: torch.stack([share[name] for share in shares]).mean() for name in shares[0]}
+
+
 def _prefixed(prefix: str, tensors: Mapping[str, Any]) -> dict[str, Tensor]:
     return {
         prefix + name: value if isinstance(value, Tensor) else torch.tensor(value)
@@ -345,12 +397,16 @@ def _within(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    groups = optimizer.state_dict()["param_groups"]
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         index, _, key = name.partition("/")
+        if int(index) >= len(weights):
+            raise ValueError("an optimiser has more weights than this model")
+        weight = weights[int(index)]
+        if tensor.shape == weight.shape:
+            # Fused optimisers walk through memory: a moment must lie there as its weight does.
+            tensor = torch.empty_like(weight, dtype=tensor.dtype).copy_(tensor)
         state.setdefault(int(index), {})[key] = tensor
-    groups = optimizer.state_dict()["param_groups"]
-    known = {index for group in groups for index in group["params"]}
-    if not state.keys() <= known:
-        raise ValueError("an optimiser has more weights than this model")
     optimizer.load_state_dict({"state": state, "param_groups": groups})

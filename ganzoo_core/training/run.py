@@ -23,7 +23,14 @@ from typing import Any
 from ganzoo_core import images
 from ganzoo_core.blueprint import Blueprint
 from ganzoo_core.errors import InterruptedTrainingError, RunError
-from ganzoo_core.files import disk_errors, read_json, whole_file, write_json
+from ganzoo_core.files import (
+    discard_leftovers,
+    disk_errors,
+    is_leftover,
+    read_json,
+    whole_file,
+    write_json,
+)
 from ganzoo_core.hub.card import Card
 from ganzoo_core.hub.folder import write_model_folder
 from ganzoo_core.model import Model
@@ -103,15 +110,18 @@ class RunFolder:
         Raises:
             RunError: something is here already, or the place cannot be written.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise RunError(f"{self.path} is a file; choose a folder for --out")
-        if self.record_file.exists():
-            raise RunError(
-                f"{self.path} holds a run already; go on with it by --resume {self.path}, "
-                "or choose another --out"
-            )
-        if self.path.is_dir() and any(self.path.iterdir()):
-            raise RunError(f"{self.path} is not empty and not a run; choose another --out")
+        with disk_errors(self.path):
+            if not self.path.exists():
+                return
+            if not self.path.is_dir():
+                raise RunError(f"{self.path} is a file; choose a folder for --out")
+            if self.record_file.exists():
+                raise RunError(
+                    f"{self.path} holds a run already; go on with it by --resume {self.path}, "
+                    "or choose another --out"
+                )
+            if not all(map(is_leftover, self.path.iterdir())):
+                raise RunError(f"{self.path} is not empty and not a run; choose another --out")
 
     def begin(self, record: Mapping[str, Any]) -> None:
         """Make the folder and write `run.json`."""
@@ -125,11 +135,17 @@ class RunFolder:
         Raises:
             RunError: this is not a run, or one of a later ganzoo.
         """
-        if not self.record_file.is_file():
+        try:
+            found = self.record_file.is_file()
+        except OSError:  # such as a name that is too long
+            found = False
+        if not found:
             raise RunError(f"{self.path} is not a run: it has no run.json; check the path")
         record = read_json(self.record_file)
         if not isinstance(record, dict) or record.get("schema") != SCHEMA_VERSION:
             raise RunError(f"{self.record_file} was not written by this version of ganzoo")
+        if not all(isinstance(record.get(key), dict) for key in ("blueprint", "data")):
+            raise RunError(f"{self.record_file} lacks the run's settings or data; it is damaged")
         return record
 
     def log(self, line: Logged) -> None:
@@ -142,14 +158,14 @@ class RunFolder:
         if not self.metrics_file.exists():
             return
         kept = []
-        for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
+        for line in self.metrics_file.read_bytes().splitlines(keepends=True):
             try:
-                if json.loads(line)["step"] <= step:
-                    kept.append(line + "\n")
+                if json.loads(line)["step"] <= step and line.endswith(b"\n"):
+                    kept.append(line)
             except (ValueError, KeyError, TypeError):
                 continue
         with whole_file(self.metrics_file) as partial:
-            partial.write_text("".join(kept), encoding="utf-8")
+            partial.write_bytes(b"".join(kept))
 
 
 def new_record(
@@ -215,7 +231,7 @@ def train(
     leads = engine.processes.leads
     roles = blueprint.entry.recipe.inference
     clock = _Clock(engine)
-    restored = read_newest_checkpoint(folder.checkpoints, str(engine.device))
+    restored = read_newest_checkpoint(folder.checkpoints)
     if restored:
         tensors, facts, damaged = restored
         engine.load_state(tensors, facts)
@@ -224,7 +240,14 @@ def train(
             observer.noted(f"{sentence}; going on from an earlier one")
     if leads:
         folder.forget_metrics_after(engine.steps_done)
+        for place in (folder.path, folder.checkpoints, folder.samples):
+            discard_leftovers(place)
     saved_at = engine.steps_done if restored else -1
+    if leads and engine.normalises_shares:
+        observer.noted(
+            f"each of the {engine.processes.count} processes normalises its own share of a batch; "
+            "all of it with --set training.batch_norm=synced"
+        )
     observer.started(engine.steps_done, settings.steps, blueprint)
 
     def save() -> None:
@@ -249,8 +272,9 @@ def train(
             observer.stepped(step)
             if step % settings.log_every == 0 or step == 1 or last:
                 _check_finite(engine, folder)
+                losses = engine.mean_losses()
                 if leads:
-                    line = clock.line()
+                    line = clock.line(losses)
                     folder.log(line)
                     observer.logged(line)
             if leads and _due(step, settings.sample_every, last):
@@ -316,7 +340,7 @@ class _Clock:
     def seconds(self) -> float:
         return self.before + time.monotonic() - self._began
 
-    def line(self) -> Logged:
+    def line(self, losses: Mapping[str, float]) -> Logged:
         engine = self._engine
         now = time.monotonic()
         speed = (engine.position - self._position) / max(now - self._last, 1e-9)
@@ -324,7 +348,7 @@ class _Clock:
         return Logged(
             step=engine.steps_done,
             epoch=round(engine.position / engine.batches.count, 4),
-            losses={name: float(value) for name, value in engine.losses.items()},
+            losses=losses,
             images_per_second=round(speed, 1),
             seconds=round(self.seconds(), 3),
         )

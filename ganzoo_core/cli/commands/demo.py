@@ -50,9 +50,9 @@ def run(options: argparse.Namespace) -> int:
             observer=watching,
         )
     model = zoo.load(out)
-    images.save(model.sample(64, seed=1), out / "grid.png")
+    images.save(model.sample(64, seed=1), out / "grid.png", enlarge=3)
     walks = model.interpolate(8, 12, seed=1)
-    images.save(walks.flatten(0, 1), out / "interpolation.png", columns=12)
+    images.save(walks.flatten(0, 1), out / "interpolation.png", columns=12, enlarge=3)
     print(f"done in {time.monotonic() - began:.0f} s; what to look at:")
     print(f"  {out / 'grid.png'}             64 digits that nobody wrote")
     print(f"  {out / 'interpolation.png'}    from one to another, along the sphere of latents")

@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="slerp",
         help="on the sphere (default) or straight",
     )
+    parser.add_argument("--enlarge", type=positive, default=1, help="pixels a pixel of the grid")
     parser.add_argument(
         "--out",
         type=path,
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     if options.out.suffix.lower() == ".gif":
         images.save_animation(list(walks.unbind(1)), options.out)
     else:
-        images.save(walks.flatten(0, 1), options.out, columns=options.frames)
+        images.save(walks.flatten(0, 1), options.out, columns=options.frames, enlarge=options.enlarge)
     if options.json:
         print_json({"out": str(options.out), "shape": list(walks.shape), "seed": options.seed})
     else:

@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=".png or .jpg for a grid, .npz for an array, .gif, or a folder (default samples.png)",
     )
     parser.add_argument("--columns", type=positive, help="of the grid")
+    parser.add_argument("--enlarge", type=positive, default=1, help="pixels a pixel of the grid")
     parser.add_argument("--batch-size", type=positive, default=64, help="images at a time")
     add_device(parser)
     add_json(parser)
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         drawn = model.sample(
             options.count, seed=options.seed, batch_size=options.batch_size, progress=progress
         )
-    images.save(drawn, options.out, columns=options.columns)
+    images.save(drawn, options.out, columns=options.columns, enlarge=options.enlarge)
     if options.json:
         print_json(
             {
