@@ -1,9 +1,10 @@
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fake_plugins import FakePlugins, Ganzoo
+from fake_plugins import FakePlugins, Ganzoo, GanzooHere
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +26,23 @@ def plugins(tmp_path: Path) -> FakePlugins:
 def ganzoo(plugins: FakePlugins, tmp_path: Path) -> Ganzoo:
     """The command line in a process of its own, which sees the made-up plugins too."""
     return Ganzoo(plugins, tmp_path)
+
+
+@pytest.fixture
+def ganzoo_here(
+    plugins: FakePlugins,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[GanzooHere]:
+    """The command line within this process, in a folder of its own, with the made-up plugins."""
+    monkeypatch.syspath_prepend(str(plugins.site))
+    monkeypatch.setenv("PYTHONPATH", str(plugins.site))  # for processes that a command starts
+    monkeypatch.chdir(tmp_path)
+    yield GanzooHere(capsys)
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(plugins.site)):
+            del sys.modules[name]  # the next test's plugin may have the same name
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ENTRY = {
     "name": "toy",
     "title": "A toy",
@@ -119,8 +121,26 @@ class Answer:
             assert part in last, (part, last)
 
 
+class GanzooHere:
+    """Runs `ganzoo ARGUMENTS` within the test's own process, which spares it importing torch."""
+
+    def __init__(self, capture: "pytest.CaptureFixture[str]") -> None:
+        self._capture = capture
+
+    def __call__(self, *arguments: str | Path) -> Answer:
+        from ganzoo_core.cli import main
+
+        self._capture.readouterr()
+        try:
+            code: Any = main([str(argument) for argument in arguments])
+        except SystemExit as exit:
+            code = exit.code
+        said = self._capture.readouterr()
+        return Answer(code, said.out, said.err)
+
+
 class Ganzoo:
-    """Runs `ganzoo ARGUMENTS` in a process."""
+    """Runs `ganzoo ARGUMENTS` in a process of its own."""
 
     def __init__(self, plugins: FakePlugins, folder: Path) -> None:
         self.plugins = plugins

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from fake_plugins import Ganzoo
+from fake_plugins import Ganzoo, GanzooHere
 from PIL import Image
 
 TINY = ("--set", "width=4", "--set", "latent_size=4", "--image-size", "16", "--batch-size", "4")
@@ -58,60 +58,64 @@ TINY = ("--set", "width=4", "--set", "latent_size=4", "--image-size", "16", "--b
     ],
 )
 def test_a_mistake_gets_one_sentence(
-    ganzoo: Ganzoo, tmp_path: Path, arguments: tuple[str, ...], said: str
+    ganzoo_here: GanzooHere, tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     before = sorted(path.name for path in tmp_path.iterdir())
-    ganzoo(*arguments).is_one_sentence(said)
+    ganzoo_here(*arguments).is_one_sentence(said)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_an_empty_folder_of_images(ganzoo: Ganzoo, tmp_path: Path) -> None:
+def test_an_empty_folder_of_images(ganzoo_here: GanzooHere, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
-    ganzoo("train", "dcgan", "--data", "folder:photos").is_one_sentence("photos", "no image")
+    ganzoo_here("train", "dcgan", "--data", "folder:photos").is_one_sentence("photos", "no image")
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_folder_with_one_broken_image_in_few(ganzoo: Ganzoo, tmp_path: Path) -> None:
+def test_a_folder_with_one_broken_image_in_few(ganzoo_here: GanzooHere, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     for number in range(9):
         Image.new("RGB", (16, 16), (number * 20, 0, 0)).save(photos / f"{number}.png")
     (photos / "broken.png").write_bytes(b"not a picture")
-    said = ganzoo("train", "dcgan", "--data", "folder:photos", "--steps", "1", *TINY)
+    said = ganzoo_here("train", "dcgan", "--data", "folder:photos", "--steps", "1", *TINY)
     said.is_one_sentence("broken.png", "1 of 10")
 
 
-def test_one_broken_image_in_many_is_named_and_left_out(ganzoo: Ganzoo, tmp_path: Path) -> None:
+def test_one_broken_image_in_many_is_named_and_left_out(
+    ganzoo_here: GanzooHere, tmp_path: Path
+) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     for number in range(120):
         Image.new("RGB", (16, 16), (number * 2, 0, 0)).save(photos / f"{number}.png")
     (photos / "broken.png").write_bytes(b"not a picture")
-    said = ganzoo("train", "dcgan", "--data", "folder:photos", "--steps", "1", *TINY, "--out", "r")
+    said = ganzoo_here(
+        "train", "dcgan", "--data", "folder:photos", "--steps", "1", *TINY, "--out", "r"
+    )
     assert said.code == 0, said.err
     assert "broken.png" in said.err
     assert (tmp_path / "r" / "model" / "model.safetensors").is_file()
 
 
-def test_a_file_where_a_folder_is_expected(ganzoo: Ganzoo, tmp_path: Path) -> None:
+def test_a_file_where_a_folder_is_expected(ganzoo_here: GanzooHere, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    ganzoo("train", "dcgan", "--data", "folder:file").is_one_sentence("file")
-    ganzoo("train", "dcgan", "--steps", "1", "--out", "file").is_one_sentence("is a file")
+    ganzoo_here("train", "dcgan", "--data", "folder:file").is_one_sentence("file")
+    ganzoo_here("train", "dcgan", "--steps", "1", "--out", "file").is_one_sentence("is a file")
 
 
-def test_a_place_that_cannot_be_written(ganzoo: Ganzoo, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written(ganzoo_here: GanzooHere, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    ganzoo("train", "dcgan", "--steps", "1", *TINY, "--out", "file/run").is_one_sentence(
+    ganzoo_here("train", "dcgan", "--steps", "1", *TINY, "--out", "file/run").is_one_sentence(
         "cannot be written"
     )
 
 
-def test_a_run_is_not_overwritten(ganzoo: Ganzoo, tmp_path: Path) -> None:
-    assert ganzoo("train", "gan", "--steps", "1", "--out", "run").code == 0
-    ganzoo("train", "gan", "--steps", "1", "--out", "run").is_one_sentence("--resume run")
+def test_a_run_is_not_overwritten(ganzoo_here: GanzooHere, tmp_path: Path) -> None:
+    assert ganzoo_here("train", "gan", "--steps", "1", "--out", "run").code == 0
+    ganzoo_here("train", "gan", "--steps", "1", "--out", "run").is_one_sentence("--resume run")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
-    ganzoo("train", "gan", "--steps", "1", "--out", "mine").is_one_sentence("not empty")
+    ganzoo_here("train", "gan", "--steps", "1", "--out", "mine").is_one_sentence("not empty")
 
 
 def test_debug_shows_the_traceback(ganzoo: Ganzoo) -> None:

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_plugins import Ganzoo
+from fake_plugins import Ganzoo, GanzooHere
 from PIL import Image
 
 TINY = ("--set", "width=4", "--set", "latent_size=4", "--image-size", "16", "--batch-size", "8")
 
 
 @pytest.fixture
-def trained(ganzoo: Ganzoo, tmp_path: Path) -> Path:
-    said = ganzoo("train", "dcgan", *TINY, "--steps", "6", "--out", "run")
+def trained(ganzoo_here: GanzooHere, tmp_path: Path) -> Path:
+    said = ganzoo_here("train", "dcgan", *TINY, "--steps", "6", "--out", "run")
     assert said.code == 0, said.err
     return tmp_path / "run"
 
@@ -35,9 +35,11 @@ def test_training_writes_the_run_that_the_design_promises(trained: Path) -> None
     assert (trained / "samples" / "step-00000006.png").is_file()
 
 
-def test_without_out_a_run_gets_a_folder_of_its_own(ganzoo: Ganzoo, tmp_path: Path) -> None:
+def test_without_out_a_run_gets_a_folder_of_its_own(
+    ganzoo_here: GanzooHere, tmp_path: Path
+) -> None:
     for _ in range(2):
-        assert ganzoo("train", "dcgan", *TINY, "--steps", "1").code == 0
+        assert ganzoo_here("train", "dcgan", *TINY, "--steps", "1").code == 0
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [
         "dcgan-digits",
         "dcgan-digits-2",
@@ -45,7 +47,7 @@ def test_without_out_a_run_gets_a_folder_of_its_own(ganzoo: Ganzoo, tmp_path: Pa
 
 
 def test_the_same_seed_draws_the_same_images_whatever_the_batch_size(
-    ganzoo: Ganzoo, trained: Path, tmp_path: Path
+    ganzoo_here: GanzooHere, trained: Path, tmp_path: Path
 ) -> None:
     drawn = {}
     for name, options in {
@@ -53,7 +55,9 @@ def test_the_same_seed_draws_the_same_images_whatever_the_batch_size(
         "b": ("--seed", "1", "--batch-size", "3"),
         "c": ("--seed", "2"),
     }.items():
-        assert ganzoo("sample", trained, "-n", "10", "--out", f"{name}.npz", *options).code == 0
+        assert (
+            ganzoo_here("sample", trained, "-n", "10", "--out", f"{name}.npz", *options).code == 0
+        )
         drawn[name] = np.load(tmp_path / f"{name}.npz")["images"]
     assert drawn["a"].shape == (10, 16, 16, 1)
     # Another batch size may round the last bit of an activation differently.
@@ -62,43 +66,47 @@ def test_the_same_seed_draws_the_same_images_whatever_the_batch_size(
 
 
 def test_samples_come_as_grid_array_folder_or_animation(
-    ganzoo: Ganzoo, trained: Path, tmp_path: Path
+    ganzoo_here: GanzooHere, trained: Path, tmp_path: Path
 ) -> None:
     for out in ("grid.png", "grid.jpg", "all.npz", "moving.gif", "many"):
-        assert ganzoo("sample", trained, "-n", "9", "--out", out).code == 0
+        assert ganzoo_here("sample", trained, "-n", "9", "--out", out).code == 0
     assert Image.open(tmp_path / "grid.png").size == (3 * 18 + 2, 3 * 18 + 2)
     assert Image.open(tmp_path / "moving.gif").n_frames == 9
     assert len(list((tmp_path / "many").glob("*.png"))) == 9
 
 
 def test_interpolations_begin_and_end_at_samples(
-    ganzoo: Ganzoo, trained: Path, tmp_path: Path
+    ganzoo_here: GanzooHere, trained: Path, tmp_path: Path
 ) -> None:
     for method in ("slerp", "linear"):
         out = f"{method}.npz"
         options = ("--pairs", "2", "--frames", "5", "--seed", "3", "--method", method)
-        assert ganzoo("interpolate", trained, *options, "--out", out).code == 0
-    assert ganzoo("sample", trained, "-n", "4", "--seed", "3", "--out", "s.npz").code == 0
+        assert ganzoo_here("interpolate", trained, *options, "--out", out).code == 0
+    assert ganzoo_here("sample", trained, "-n", "4", "--seed", "3", "--out", "s.npz").code == 0
     samples = np.load(tmp_path / "s.npz")["images"].astype(int)
     for method in ("slerp", "linear"):
         walks = np.load(tmp_path / f"{method}.npz")["images"].reshape(2, 5, 16, 16, 1)
         ends = walks[:, [0, -1]].reshape(4, 16, 16, 1)
         assert np.abs(ends - samples).max() <= 1
-    assert ganzoo("interpolate", trained, "--out", "walk.gif").code == 0
+    assert ganzoo_here("interpolate", trained, "--out", "walk.gif").code == 0
     assert Image.open(tmp_path / "walk.gif").n_frames == 16
 
 
-def test_loading_says_what_it_is(ganzoo: Ganzoo, trained: Path) -> None:
-    described = ganzoo("load", trained, "--json").json
+def test_loading_says_what_it_is(ganzoo_here: GanzooHere, trained: Path) -> None:
+    described = ganzoo_here("load", trained, "--json").json
     assert described["variant"] == "dcgan"
     assert described["networks"]["generator"] > 0
-    said = ganzoo("load", trained, "--sample", "4", "--out", "four.png")
+    said = ganzoo_here("load", trained, "--sample", "4", "--out", "four.png")
     assert "generator" in said.out
-    assert ganzoo("load", trained / "model").code == 0
+    assert ganzoo_here("load", trained / "model").code == 0
 
 
-def test_dry_run_shows_every_setting_and_writes_nothing(ganzoo: Ganzoo, tmp_path: Path) -> None:
-    plan = ganzoo("train", "dcgan", "--data", "digits", "--epochs", "2", "--dry-run", "--json").json
+def test_dry_run_shows_every_setting_and_writes_nothing(
+    ganzoo_here: GanzooHere, tmp_path: Path
+) -> None:
+    plan = ganzoo_here(
+        "train", "dcgan", "--data", "digits", "--epochs", "2", "--dry-run", "--json"
+    ).json
     assert plan["components"]["generator"]["config"]["image_size"] == 16
     assert plan["components"]["generator"]["config"]["channels"] == 1
     assert plan["training"]["steps"] == -(-2 * 1797 // 128)
@@ -114,31 +122,31 @@ def test_dry_run_shows_every_setting_and_writes_nothing(ganzoo: Ganzoo, tmp_path
     ],
 )
 def test_settings_come_from_a_file_and_the_command_line_wins(
-    ganzoo: Ganzoo, tmp_path: Path, name: str, text: str
+    ganzoo_here: GanzooHere, tmp_path: Path, name: str, text: str
 ) -> None:
     (tmp_path / name).write_text(text)
     options = ("--config", name, "--set", "generator.width=16", "--dry-run", "--json")
-    config = ganzoo("train", "dcgan", *options).json["components"]["generator"]["config"]
+    config = ganzoo_here("train", "dcgan", *options).json["components"]["generator"]["config"]
     assert (config["latent_size"], config["width"]) == (7, 16)
 
 
-def test_a_preset_is_overridden_by_what_the_user_sets(ganzoo: Ganzoo) -> None:
+def test_a_preset_is_overridden_by_what_the_user_sets(ganzoo_here: GanzooHere) -> None:
     options = ("--preset", "mnist", "--set", "generator.width=5", "--dry-run", "--json")
-    parts = ganzoo("train", "dcgan", *options).json["components"]
+    parts = ganzoo_here("train", "dcgan", *options).json["components"]
     assert parts["generator"]["config"]["width"] == 5
     assert parts["discriminator"]["config"]["width"] == 32
 
 
-def test_another_kind_of_optimiser_takes_its_own_defaults(ganzoo: Ganzoo) -> None:
+def test_another_kind_of_optimiser_takes_its_own_defaults(ganzoo_here: GanzooHere) -> None:
     options = ("--set", "trainer.discriminator_optimizer.name=sgd", "--dry-run", "--json")
-    trainer = ganzoo("train", "dcgan", *options).json["components"]["trainer"]["config"]
+    trainer = ganzoo_here("train", "dcgan", *options).json["components"]["trainer"]["config"]
     assert trainer["discriminator_optimizer"]["name"] == "sgd"
     assert "betas" not in trainer["discriminator_optimizer"]
     assert trainer["generator_optimizer"]["betas"] == [0.5, 0.999]
 
 
-def test_json_goes_to_standard_output_alone(ganzoo: Ganzoo) -> None:
-    said = ganzoo("train", "dcgan", *TINY, "--steps", "2", "--out", "run", "--json")
+def test_json_goes_to_standard_output_alone(ganzoo_here: GanzooHere) -> None:
+    said = ganzoo_here("train", "dcgan", *TINY, "--steps", "2", "--out", "run", "--json")
     assert said.json["last"]["step"] == 2
     assert said.err == ""
 
@@ -170,22 +178,22 @@ def test_ctrl_c_saves_and_prints_the_command_that_goes_on(ganzoo: Ganzoo, tmp_pa
 
 
 def test_resuming_with_another_setting_is_refused_with_the_difference(
-    ganzoo: Ganzoo, trained: Path
+    ganzoo_here: GanzooHere, trained: Path
 ) -> None:
-    said = ganzoo("train", "--resume", trained, "--batch-size", "16")
+    said = ganzoo_here("train", "--resume", trained, "--batch-size", "16")
     said.is_one_sentence("training.batch_size: 8 → 16")
-    said = ganzoo("train", "dcgan", *TINY, "--steps", "6", "--loss", "minimax", "--resume", trained)
+    said = ganzoo_here(
+        "train", "dcgan", *TINY, "--steps", "6", "--loss", "minimax", "--resume", trained
+    )
     said.is_one_sentence("loss", "minimax")
-    assert ganzoo("train", "dcgan", *TINY, "--steps", "6", "--resume", trained).code == 0
-    assert ganzoo("train", "--resume", trained, "--steps", "8").code == 0
+    assert ganzoo_here("train", "dcgan", *TINY, "--steps", "6", "--resume", trained).code == 0
+    assert ganzoo_here("train", "--resume", trained, "--steps", "8").code == 0
 
 
 def test_two_processes_train_what_one_does(ganzoo: Ganzoo, tmp_path: Path) -> None:
     options = ("--steps", "3", "--batch-size", "8", "--set", "width=16", "--image-size", "8")
     assert ganzoo("train", "gan", *options, "--out", "one", "--device", "cpu").code == 0
-    said = ganzoo(
-        "train", "gan", *options, "--out", "two", "--device", "cpu", "--processes", "2"
-    )
+    said = ganzoo("train", "gan", *options, "--out", "two", "--device", "cpu", "--processes", "2")
     assert said.code == 0, said.err
     from safetensors.numpy import load_file
 
@@ -195,8 +203,8 @@ def test_two_processes_train_what_one_does(ganzoo: Ganzoo, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts_are_printed(ganzoo: Ganzoo, shell: str) -> None:
-    assert "ganzoo" in ganzoo("completion", shell).out
+def test_completion_scripts_are_printed(ganzoo_here: GanzooHere, shell: str) -> None:
+    assert "ganzoo" in ganzoo_here("completion", shell).out
 
 
 def test_the_shell_completes_variants_and_imports_no_torch(ganzoo: Ganzoo) -> None:
@@ -216,9 +224,11 @@ def test_the_shell_completes_variants_and_imports_no_torch(ganzoo: Ganzoo) -> No
     assert (folder / "heavy").read_text() == "False"
 
 
-def test_demo_trains_samples_interpolates_and_loads(ganzoo: Ganzoo, tmp_path: Path) -> None:
-    said = ganzoo("demo", "--steps", "3", "--out", "shown")
+def test_demo_trains_samples_interpolates_and_loads(
+    ganzoo_here: GanzooHere, tmp_path: Path
+) -> None:
+    said = ganzoo_here("demo", "--steps", "3", "--out", "shown")
     assert said.code == 0, said.err
     for name in ("grid.png", "interpolation.png", "model/model.safetensors"):
         assert (tmp_path / "shown" / name).is_file()
-    ganzoo("demo", "--out", "shown").is_one_sentence("exists already")
+    ganzoo_here("demo", "--out", "shown").is_one_sentence("exists already")

@@ -4,14 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
-from fake_plugins import FakePlugins, Ganzoo, entry, manifest
+from fake_plugins import FakePlugins, Ganzoo, GanzooHere, entry, manifest
 
 HEAVY = ("torch", "pydantic", "pluggy", "rich", "numpy", "huggingface_hub", "datasets")
 
 
-def test_a_third_partys_variant_is_listed_beside_ours(ganzoo: Ganzoo, plugins: FakePlugins) -> None:
+def test_a_third_partys_variant_is_listed_beside_ours(
+    ganzoo_here: GanzooHere, plugins: FakePlugins
+) -> None:
     plugins.install("somebodys-toy", manifest())
-    rows = {row["name"]: row for row in ganzoo("list", "--json").json["variants"]}
+    rows = {row["name"]: row for row in ganzoo_here("list", "--json").json["variants"]}
     assert rows["toy"]["plugin"] == "somebodys-toy"
     assert rows["toy"]["version"] == "1.0"
     assert rows["toy"]["status"] == "ok"
@@ -37,11 +39,11 @@ def test_hooks_of_our_plugins_import_no_torch(ganzoo: Ganzoo) -> None:
 
 
 def test_listing_filters_by_wildcard_family_task_and_weights(
-    ganzoo: Ganzoo, plugins: FakePlugins
+    ganzoo_here: GanzooHere, plugins: FakePlugins
 ) -> None:
     plugins.install("somebodys-toy", manifest(entry(family="autoencoder", task="compression")))
     names = lambda *options: [  # noqa: E731
-        row["name"] for row in ganzoo("list", "--json", *options).json["variants"]
+        row["name"] for row in ganzoo_here("list", "--json", *options).json["variants"]
     ]
     assert names("*gan") == ["dcgan", "gan"]
     assert names("--family", "autoencoder") == ["toy"]
@@ -71,15 +73,15 @@ def test_listing_filters_by_wildcard_family_task_and_weights(
     ],
 )
 def test_an_unusable_manifest_is_shown_with_its_reason_and_the_rest_works(
-    ganzoo: Ganzoo, plugins: FakePlugins, content: str | bytes | None, reason: str
+    ganzoo_here: GanzooHere, plugins: FakePlugins, content: str | bytes | None, reason: str
 ) -> None:
     plugins.install("somebodys-toy", content)
-    listed = ganzoo("list", "--json").json
+    listed = ganzoo_here("list", "--json").json
     assert [plugin["plugin"] for plugin in listed["left_out"]] == ["somebodys-toy"]
     assert reason in listed["left_out"][0]["problem"]
     assert {"gan", "dcgan"} <= {row["name"] for row in listed["variants"]}
-    assert "left out: somebodys-toy 1.0" in ganzoo("list").out
-    doctor = ganzoo("doctor", "--json")
+    assert "left out: somebodys-toy 1.0" in ganzoo_here("list").out
+    doctor = ganzoo_here("doctor", "--json")
     assert doctor.code == 1
     problems = {plugin["plugin"]: plugin["problem"] for plugin in doctor.json["plugins"]}
     assert reason in problems["somebodys-toy"]
@@ -87,41 +89,45 @@ def test_an_unusable_manifest_is_shown_with_its_reason_and_the_rest_works(
 
 
 def test_a_variant_of_a_plugin_that_is_left_out_says_why(
-    ganzoo: Ganzoo, plugins: FakePlugins
+    ganzoo_here: GanzooHere, plugins: FakePlugins
 ) -> None:
     plugins.install("somebodys-toy", manifest(api="3.0"))
-    ganzoo("info", "toy").is_one_sentence("somebodys-toy", "left out", "plugin API 3.0")
+    ganzoo_here("info", "toy").is_one_sentence("somebodys-toy", "left out", "plugin API 3.0")
 
 
-def test_an_entry_point_without_a_package_is_left_out(ganzoo: Ganzoo, plugins: FakePlugins) -> None:
+def test_an_entry_point_without_a_package_is_left_out(
+    ganzoo_here: GanzooHere, plugins: FakePlugins
+) -> None:
     folder = plugins.install("somebodys-toy", manifest())
     for file in folder.iterdir():
         file.unlink()
     folder.rmdir()
-    left_out = ganzoo("list", "--json").json["left_out"]
+    left_out = ganzoo_here("list", "--json").json["left_out"]
     assert "is not installed" in left_out[0]["problem"]
 
 
 def test_a_name_that_two_plugins_claim_is_refused_with_both_full_names(
-    ganzoo: Ganzoo, plugins: FakePlugins
+    ganzoo_here: GanzooHere, plugins: FakePlugins
 ) -> None:
     plugins.install("a-toy", manifest())
     plugins.install("b-toy", manifest())
-    ganzoo("info", "toy").is_one_sentence("a-toy/toy", "b-toy/toy")
-    assert ganzoo("info", "b-toy/toy").code == 0
-    rows = {row["name"]: row for row in ganzoo("list", "--json").json["variants"]}
+    ganzoo_here("info", "toy").is_one_sentence("a-toy/toy", "b-toy/toy")
+    assert ganzoo_here("info", "b-toy/toy").code == 0
+    rows = {row["name"]: row for row in ganzoo_here("list", "--json").json["variants"]}
     assert "also claimed by b-toy" in rows["a-toy/toy"]["status"]
 
 
-def test_a_first_party_name_cannot_be_shadowed(ganzoo: Ganzoo, plugins: FakePlugins) -> None:
+def test_a_first_party_name_cannot_be_shadowed(
+    ganzoo_here: GanzooHere, plugins: FakePlugins
+) -> None:
     plugins.install("evil-gan", manifest(entry(name="dcgan")))
-    assert ganzoo("info", "dcgan", "--json").json["plugin"] == "ganzoo-plugin-dcgan"
-    assert ganzoo("info", "evil-gan/dcgan", "--json").json["plugin"] == "evil-gan"
+    assert ganzoo_here("info", "dcgan", "--json").json["plugin"] == "ganzoo-plugin-dcgan"
+    assert ganzoo_here("info", "evil-gan/dcgan", "--json").json["plugin"] == "evil-gan"
 
 
-def test_an_alias_stands_for_its_variant(ganzoo: Ganzoo, plugins: FakePlugins) -> None:
+def test_an_alias_stands_for_its_variant(ganzoo_here: GanzooHere, plugins: FakePlugins) -> None:
     plugins.install("somebodys-toy", manifest(entry(aliases=["plaything"])))
-    assert ganzoo("info", "plaything", "--json").json["name"] == "toy"
+    assert ganzoo_here("info", "plaything", "--json").json["name"] == "toy"
 
 
 def test_ganzoo_plugins_narrows_what_is_seen(ganzoo: Ganzoo) -> None:
@@ -130,8 +136,10 @@ def test_ganzoo_plugins_narrows_what_is_seen(ganzoo: Ganzoo) -> None:
     assert ganzoo("list", "--json", GANZOO_PLUGINS="").json["variants"] == []
 
 
-def test_unknown_variants_get_the_nearest_suggestion(ganzoo: Ganzoo) -> None:
-    ganzoo("info", "dcgann").is_one_sentence("unknown variant 'dcgann'", "did you mean 'dcgan'")
+def test_unknown_variants_get_the_nearest_suggestion(ganzoo_here: GanzooHere) -> None:
+    ganzoo_here("info", "dcgann").is_one_sentence(
+        "unknown variant 'dcgann'", "did you mean 'dcgan'"
+    )
 
 
 RAISES = "raise ValueError('the sky is falling')"
@@ -166,26 +174,26 @@ def ganzoo_command(parser):
     ],
 )
 def test_a_plugin_that_breaks_when_imported_harms_nothing(
-    ganzoo: Ganzoo, plugins: FakePlugins, hooks: str, reason: str
+    ganzoo_here: GanzooHere, plugins: FakePlugins, hooks: str, reason: str
 ) -> None:
     plugins.install("somebodys-toy", manifest(), hooks=hooks)
-    doctor = ganzoo("doctor", "--json")
+    doctor = ganzoo_here("doctor", "--json")
     problems = {plugin["plugin"]: plugin["problem"] for plugin in doctor.json["plugins"]}
     assert reason in problems["somebodys-toy"]
     assert problems["ganzoo-plugin-dcgan"] == ""
-    assert ganzoo("train", "dcgan", "--dry-run").code == 0
-    assert ganzoo("list").code == 0
+    assert ganzoo_here("train", "dcgan", "--dry-run").code == 0
+    assert ganzoo_here("list").code == 0
 
 
 def test_the_list_remembers_an_import_that_failed_until_the_plugin_is_mended(
-    ganzoo: Ganzoo, plugins: FakePlugins
+    ganzoo_here: GanzooHere, plugins: FakePlugins
 ) -> None:
     status = lambda: {  # noqa: E731
-        row["name"]: row["status"] for row in ganzoo("list", "--json").json["variants"]
+        row["name"]: row["status"] for row in ganzoo_here("list", "--json").json["variants"]
     }["toy"]
     folder = plugins.install("somebodys-toy", manifest(), hooks=RAISES)
     assert status() == "ok"  # nobody has tried yet
-    ganzoo("train", "toy", "--dry-run").is_one_sentence("somebodys-toy", "the sky is falling")
+    ganzoo_here("train", "toy", "--dry-run").is_one_sentence("somebodys-toy", "the sky is falling")
     assert "the sky is falling" in status()
     (folder / "hooks.py").write_text("# mended\n")
     assert status() == "ok"
@@ -227,29 +235,31 @@ def ganzoo_generator(component, config):
     ],
 )
 def test_a_hook_that_answers_wrongly_is_named(
-    ganzoo: Ganzoo, plugins: FakePlugins, tmp_path: Path, hook: str, body: str, reason: str
+    ganzoo_here: GanzooHere, plugins: FakePlugins, tmp_path: Path, hook: str, body: str, reason: str
 ) -> None:
     plugins.install("somebodys-toy", manifest(), hooks=answering(hook, body))
     out = tmp_path / "run"
-    said = ganzoo("train", "toy", "--steps", "1", "--out", out)
+    said = ganzoo_here("train", "toy", "--steps", "1", "--out", out)
     said.is_one_sentence(f"ganzoo_{hook}", "somebodys-toy", reason)
     assert not out.exists()
 
 
 def test_a_manifest_that_only_pydantic_finds_wrong_is_refused_by_path(
-    ganzoo: Ganzoo, plugins: FakePlugins
+    ganzoo_here: GanzooHere, plugins: FakePlugins
 ) -> None:
     plugins.install("somebodys-toy", manifest(entry(paper={"title": "On toys"})))
-    ganzoo("train", "toy", "--dry-run").is_one_sentence("malformed at variants.0.paper", "required")
+    ganzoo_here("train", "toy", "--dry-run").is_one_sentence(
+        "malformed at variants.0.paper", "required"
+    )
 
 
 def test_a_component_of_another_plugin_can_be_mixed_in(
-    ganzoo: Ganzoo, plugins: FakePlugins
+    ganzoo_here: GanzooHere, plugins: FakePlugins
 ) -> None:
     plugins.install("somebodys-toy", manifest())
-    planned = ganzoo("train", "dcgan", "--generator", "toy", "--image-size", "16", "--dry-run",
+    planned = ganzoo_here("train", "dcgan", "--generator", "toy", "--image-size", "16", "--dry-run",
                      "--json")  # fmt: skip
     assert planned.json["components"]["generator"]["component"] == "somebodys-toy/toy"
-    ganzoo("train", "dcgan", "--loss", "non-saturated", "--dry-run").is_one_sentence(
+    ganzoo_here("train", "dcgan", "--loss", "non-saturated", "--dry-run").is_one_sentence(
         "unknown loss", "non-saturating"
     )
