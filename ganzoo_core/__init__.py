@@ -15,7 +15,16 @@ Authors of plugins import from `ganzoo_core.plugins`, `ganzoo_core.components`, 
 from typing import TYPE_CHECKING, Any
 
 from ganzoo_core.errors import GanzooError
-from ganzoo_core.zoo import create, list_variants, load, resume, train
+from ganzoo_core.zoo import (
+    convert,
+    create,
+    fetch,
+    list_variants,
+    load,
+    publish,
+    resume,
+    train,
+)
 
 if TYPE_CHECKING:
     from ganzoo_core.model import Model
@@ -25,9 +34,12 @@ __version__ = "0.1.0"
 __all__ = [
     "GanzooError",
     "Model",
+    "convert",
     "create",
+    "fetch",
     "list_variants",
     "load",
+    "publish",
     "resume",
     "train",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ganzoo_core.components.config import Config
-from ganzoo_core.errors import ConfigError, UnknownNameError
+from ganzoo_core.errors import ConfigError, PluginError, UnknownNameError
 from ganzoo_core.plugins import API_VERSION, Hooks, Installed, Kind, Variant, load_plugin
 from ganzoo_core.plugins.schema import VariantEntry
 from ganzoo_core.settings import Settings, accepted, checked, distributed, flattened, merged
@@ -131,7 +131,7 @@ def draw_up(
     entry = _entry(variant)
     chosen = _chosen(installed, entry, dict(components or {}))
     models = {part: hooks.config(kind, its) for part, (kind, its, hooks) in chosen.items()}
-    models_and_training = {**models, "training": TrainingSettings}
+    models_and_training: dict[str, type[Config]] = {**models, "training": TrainingSettings}
     if preset is not None and preset not in entry.presets:
         raise UnknownNameError("preset", preset, entry.presets, f"variant {entry.name!r}")
     layers = (
@@ -181,7 +181,21 @@ def restore(installed: Installed, data: Mapping[str, Any], where: str) -> Bluepr
         variant = data["variant"]
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{where} is not a description of a ganzoo model ({error})") from None
+    _check_installed(installed, data, where)
     return draw_up(installed, variant, flattened(settings), components=names)
+
+
+def _check_installed(installed: Installed, data: Mapping[str, Any], where: str) -> None:
+    """Say which plugin is missing, rather than that one of its names is unknown."""
+    present = {plugin.distribution for plugin in installed.plugins}
+    named = [data["variant"], *(its["component"] for its in data["components"].values())]
+    for name in map(str, named):
+        distribution = name.partition("/")[0]
+        if "/" in name and distribution not in present:
+            raise PluginError(
+                f"{where} needs the plugin {distribution}, which is not installed; "
+                f"if you trust its author, install it with: ganzoo install {distribution}"
+            )
 
 
 def fitting_image_size(entry: VariantEntry, native: int | None) -> int | None:

@@ -57,7 +57,9 @@ def save(images: Tensor, out: Path, *, columns: int | None = None, enlarge: int 
     suffix = out.suffix.lower()
     if suffix in (".png", ".jpg", ".jpeg"):
         with whole_file(out) as partial:
-            grid(images, columns, enlarge=enlarge).save(partial, "PNG" if suffix == ".png" else "JPEG")
+            grid(images, columns, enlarge=enlarge).save(
+                partial, "PNG" if suffix == ".png" else "JPEG"
+            )
     elif suffix == ".npz":
         with whole_file(out) as partial, partial.open("wb") as file:
             np.savez_compressed(file, images=to_uint8(images))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganzoo_core.components import Encoder, Generator, ImageNoise, drawing_from
 from ganzoo_core.errors import UnsupportedError
+from ganzoo_core.hub.origin import Origin
 
 if TYPE_CHECKING:
     from ganzoo_core.blueprint import Blueprint
@@ -26,12 +27,14 @@ class Model:
     """
 
     def __init__(
-        self, blueprint: "Blueprint", networks: Mapping[str, nn.Module], source: str = ""
+        self,
+        blueprint: "Blueprint",
+        networks: Mapping[str, nn.Module],
+        origin: Origin | None = None,
     ) -> None:
         self.blueprint = blueprint
         self.networks = dict(networks)
-        self.source = source
-        """Where its weights came from; empty where they are fresh."""
+        self.origin = origin or Origin("fresh")
 
     @property
     def variant(self) -> str:

@@ -22,7 +22,10 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add the positional name of a trained model."""
-    parser.add_argument("model", help="a run's folder or a model folder")
+    action = parser.add_argument(
+        "model", help="a run's or model's folder, a pretrained tag, or org/name on the Hub"
+    )
+    completed(action, model_names)
 
 
 def add_variant(parser: argparse.ArgumentParser, **options: Any) -> None:
@@ -40,6 +43,14 @@ def variant_names(**_: object) -> list[str]:
     from ganzoo_core.plugins import read_installed
 
     return read_installed().names()
+
+
+def model_names(**_: object) -> list[str]:
+    """Return the names of the known pretrained weights, for completion."""
+    from ganzoo_core.hub.pretrained import known_weights
+    from ganzoo_core.plugins import read_installed
+
+    return [weights.name for weights in known_weights(read_installed())]
 
 
 def component_names(kind: str) -> Completer:

@@ -135,6 +135,23 @@ def counting(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, int],
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+@contextmanager
+def downloading(*, quiet: bool = False) -> Iterator[Callable[[str, int, int], None] | None]:
+    """Give a function of (file, bytes done, bytes in all); None where nothing is to be shown."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    with _bars("") as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(file: str, done: int, total: int) -> None:
+            if file not in tasks:
+                tasks[file] = progress.add_task(file, total=total, shown="")
+            progress.update(tasks[file], completed=done)
+
+        yield show
+
+
 def _bars(shown: str) -> "Progress":
     from rich.console import Console
     from rich.progress import (

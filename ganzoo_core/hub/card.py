@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -95,3 +96,50 @@ def _index_entry(model: "Model", card: Card) -> dict[str, Any]:
             }
         ],
     }
+
+
+def read_license(card: Path) -> str:
+    """Return the licence that a model card states, or nothing; never fails on a strange card."""
+    stated = _header(_text(card)).get("license")
+    return stated if isinstance(stated, str) else ""
+
+
+def read_card(path: Path, *, license: str) -> Card:
+    """Return the facts of a card that `render_card` wrote, under another licence."""
+    text = _text(path)
+    datasets = _header(text).get("datasets") or ()
+    return Card(
+        license=license.lower(),
+        datasets=tuple(str(name) for name in datasets),
+        training=_section(text, "Training"),
+        limits=_section(text, "Limits"),
+    )
+
+
+def _text(card: Path) -> str:
+    try:
+        with card.open(encoding="utf-8") as file:
+            return file.read(_LARGEST)
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _header(text: str) -> dict[str, Any]:
+    import yaml
+
+    if not text.startswith("---\n"):
+        return {}
+    try:
+        header = yaml.safe_load(text.split("---\n")[1])
+    except (yaml.YAMLError, RecursionError):
+        return {}
+    return header if isinstance(header, dict) else {}
+
+
+def _section(text: str, title: str) -> str:
+    _, _, rest = text.partition(f"\n## {title}\n")
+    return rest.partition("\n## ")[0].strip()
+
+
+_LARGEST = 64_000
+"""Characters of a card that are read; ours have a few thousand."""

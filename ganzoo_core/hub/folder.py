@@ -6,7 +6,7 @@ README.md            the model card
 samples.png          what it draws
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,39 +17,38 @@ from ganzoo_core import images
 from ganzoo_core.blueprint import restore
 from ganzoo_core.errors import CheckpointError
 from ganzoo_core.files import read_json, whole_folder, write_json
+from ganzoo_core.hub.files import MODEL_FILES
+from ganzoo_core.hub.origin import Origin
 from ganzoo_core.model import Model
 from ganzoo_core.plugins import Installed
 
 if TYPE_CHECKING:
     from ganzoo_core.hub.card import Card
 
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
-CARD = "README.md"
-SAMPLES = "samples.png"
+CONFIG, WEIGHTS, DISCRIMINATOR, CARD, SAMPLES = MODEL_FILES
 SAMPLES_SEED = 0
 SAMPLES_COUNT = 64
 
 
-def write_model_folder(model: Model, folder: Path, card: "Card | None" = None) -> Path:
+def write_model_folder(
+    model: Model, folder: Path, card: "Card | None" = None, *, half: bool = False
+) -> Path:
     """Write a model with its card and samples, whole or not at all.
+
+    `half` stores half-precision numbers, which loading widens again.
 
     Raises:
         RunError: the place cannot be written.
     """
-    from safetensors.torch import save_file
-
     from ganzoo_core.hub.card import Card, render_card
 
-    roles = model.blueprint.entry.recipe.inference
-    weights = {
-        f"{role}.{name}": tensor.detach().cpu().contiguous()
-        for role in roles
-        for name, tensor in model.networks[role].state_dict().items()
-    }
+    kept = model.blueprint.entry.recipe.inference
+    others = [role for role in model.networks if role not in kept]
     with whole_folder(folder) as partial:
         write_json(partial / CONFIG, model.blueprint.to_json())
-        save_file(weights, partial / WEIGHTS, metadata={"format": "pt"})
+        _save_weights(model, kept, partial / WEIGHTS, half)
+        if others:
+            _save_weights(model, others, partial / DISCRIMINATOR, half)
         if "sample" in model.verbs:
             images.save(model.sample(SAMPLES_COUNT, seed=SAMPLES_SEED), partial / SAMPLES)
         text = render_card(model, card or Card())
@@ -57,8 +56,28 @@ def write_model_folder(model: Model, folder: Path, card: "Card | None" = None) -
     return folder
 
 
+def _save_weights(model: Model, roles: Sequence[str], file: Path, half: bool) -> None:
+    from safetensors.torch import save_file
+
+    weights = {
+        f"{role}.{name}": _stored(tensor, half)
+        for role in roles
+        for name, tensor in model.networks[role].state_dict().items()
+    }
+    save_file(weights, file, metadata={"format": "pt"})
+
+
+def _stored(tensor: Tensor, half: bool) -> Tensor:
+    plain = tensor.detach().cpu().contiguous()
+    return plain.half() if half and plain.is_floating_point() else plain
+
+
 def read_model_folder(
-    installed: Installed, folder: Path, *, device: torch.device | str = "cpu"
+    installed: Installed,
+    folder: Path,
+    origin: Origin | None = None,
+    *,
+    device: torch.device | str = "cpu",
 ) -> Model:
     """Load a model: built without memory, then given the weights of the memory-mapped file.
 
@@ -70,7 +89,7 @@ def read_model_folder(
     roles = list(blueprint.entry.recipe.inference)
     networks = blueprint.build_networks(roles, device="meta")
     assign_weights(networks, folder / WEIGHTS, device)
-    return Model(blueprint, networks, source=str(folder))
+    return Model(blueprint, networks, origin or Origin("folder", str(folder)))
 
 
 def assign_weights(

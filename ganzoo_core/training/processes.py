@@ -24,6 +24,8 @@ class Processes:
             self.rank = self._state.process_index
             self.count = self._state.num_processes
             self.device = torch.device(self._state.device)
+            # Nobody writes to the run's folder before all have looked at it.
+            self._state.wait_for_everyone()
         else:
             self.device = find_device(device)
 

@@ -10,11 +10,12 @@ model/               the trained model in the Hub's layout
 import json
 import os
 import platform
+import shlex
 import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -33,6 +34,7 @@ from ganzoo_core.files import (
 )
 from ganzoo_core.hub.card import Card
 from ganzoo_core.hub.folder import write_model_folder
+from ganzoo_core.hub.origin import Origin
 from ganzoo_core.model import Model
 from ganzoo_core.settings import differences
 from ganzoo_core.training.checkpoints import (
@@ -292,9 +294,11 @@ def train(
                     f"go on with: ganzoo train --resume {folder.path}",
                     stop.number,
                 )
-    model = Model(blueprint, engine.inference_networks(roles), source=str(folder.model))
+    model = Model(blueprint, engine.inference_networks(roles), Origin("run", str(folder.model)))
     if leads:
-        write_model_folder(model, folder.model, _card(engine, blueprint, data, clock.seconds()))
+        write_model_folder(
+            model, folder.model, _card(engine, folder.record()["command"], data, clock.seconds())
+        )
     engine.processes.wait()
     observer.finished(folder.model)
     return model
@@ -378,7 +382,7 @@ class _StopSignals:
         self.number = number
 
 
-def _card(engine: Engine, blueprint: Blueprint, data: DataChoice, seconds: float) -> Card:
+def _card(engine: Engine, command: Sequence[str], data: DataChoice, seconds: float) -> Card:
     settings = engine.settings
     device = engine.device.type
     machine = f"{os.cpu_count()} CPU cores ({platform.machine()})" if device == "cpu" else device
@@ -388,9 +392,24 @@ def _card(engine: Engine, blueprint: Blueprint, data: DataChoice, seconds: float
         training=(
             f"{settings.steps} steps of batch size {settings.batch_size} on {name} "
             f"({engine.position / engine.batches.count:.1f} epochs), seed {settings.seed}, "
-            f"{settings.precision}, in {seconds:.0f} s on {machine}."
+            f"{settings.precision}, in {seconds:.0f} s on {machine}.\n\n"
+            f"```bash\n{_public_command(command, data, name)}\n```"
         ),
     )
+
+
+def _public_command(words: Sequence[str], data: DataChoice, name: str) -> str:
+    """Return the command that began a run, without what is particular to its machine."""
+    if words[0] not in ("ganzoo", "__main__.py"):
+        return "# trained from Python"
+    words = ["ganzoo", *words[1:]]
+    private = ("--out", "--data-root", "--resume")
+    kept = [
+        name if word == data.source else word
+        for before, word in zip(["", *words], words, strict=False)
+        if before not in private and not word.startswith(private)
+    ]
+    return shlex.join(kept)
 
 
 def _public_name(source: str) -> str:

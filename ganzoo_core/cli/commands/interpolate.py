@@ -48,7 +48,9 @@ def run(options: argparse.Namespace) -> int:
     if options.out.suffix.lower() == ".gif":
         images.save_animation(list(walks.unbind(1)), options.out)
     else:
-        images.save(walks.flatten(0, 1), options.out, columns=options.frames, enlarge=options.enlarge)
+        images.save(
+            walks.flatten(0, 1), options.out, columns=options.frames, enlarge=options.enlarge
+        )
     if options.json:
         print_json({"out": str(options.out), "shape": list(walks.shape), "seed": options.seed})
     else:

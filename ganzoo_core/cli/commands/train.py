@@ -89,11 +89,11 @@ def run(options: argparse.Namespace) -> int:
 
     with observer(quiet=options.json) as watching:
         model = _train(options, settings, watching)
-    folder = Path(model.source).parent
+    folder = Path(model.origin.where).parent
     if options.json:
-        print_json({"run": str(folder), "model": model.source, "last": watching.last_line()})
+        print_json({"run": str(folder), "model": model.origin.where, "last": watching.last_line()})
     elif os.environ.get("RANK", "0") == "0":
-        print(f"trained {model.variant}: {model.source}")
+        print(f"trained {model.variant}: {model.origin.where}")
         if "sample" in model.verbs:
             print(f"draw from it with: ganzoo sample {folder} -n 64 --out grid.png")
     return 0

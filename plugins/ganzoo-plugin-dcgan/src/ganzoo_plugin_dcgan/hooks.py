@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 from ganzoo_core.plugins import hookimpl
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ganzoo_core.components import (
+        AuthorsWeights,
         Config,
         Discriminator,
         Generator,
@@ -33,3 +36,10 @@ def ganzoo_discriminator(component: str, config: Any) -> Discriminator:
     from ganzoo_plugin_dcgan.networks import DCGANDiscriminator
 
     return DCGANDiscriminator(config)
+
+
+@hookimpl
+def ganzoo_read_checkpoint(variant: str, file: Path) -> AuthorsWeights:
+    from ganzoo_plugin_dcgan.checkpoints import read
+
+    return read(file)

@@ -70,7 +70,7 @@ class Maxout(nn.Module):
     def forward(self, activations: Tensor) -> Tensor:
         """Map [N, inputs] to [N, units]."""
         pieces: Tensor = self.linear(activations)
-        return pieces.unflatten(1, (-1, self.pieces)).amax(2)
+        return pieces.view(len(activations), -1, self.pieces).amax(2)
 
 
 def _init_uniform(network: nn.Module, bound: float) -> None:

@@ -1,0 +1,169 @@
+"""Pretrained tags: weights that a manifest pins, found in the package, the cache or the Hub.
+
+Everything here but `obtain` reads manifests and files only, so that listing weights is quick.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ganzoo_core.errors import HubError, PluginError, UnknownNameError
+from ganzoo_core.hub.files import (
+    Progress,
+    RemoteFile,
+    State,
+    cached_state,
+    fetch_pinned,
+    remove_cached,
+)
+from ganzoo_core.hub.origin import Origin
+from ganzoo_core.plugins import Installed, Variant
+
+Place = Literal["package", "cache", "hub"]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights under a tag, as a manifest declares them."""
+
+    variant: Variant
+    entry: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Name to load them by, such as `dcgan.mnist`."""
+        owner = self.variant
+        short = owner.full_name if owner.short_name_taken_by else owner.name
+        return f"{short}.{self.entry['tag']}"
+
+    @property
+    def files(self) -> tuple[RemoteFile, ...]:
+        """The files, with the sizes and hashes that they must have."""
+        return tuple(
+            RemoteFile(file["path"], file["size"], file["sha256"]) for file in self.entry["files"]
+        )
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def shipped(self) -> Path | None:
+        """Folder in the plugin's package, where it ships these weights."""
+        place = self.entry.get("shipped")
+        return Path(self.variant.plugin.folder, place) if place else None
+
+    @property
+    def repository(self) -> tuple[str, str] | None:
+        """Repository and revision on the Hub, where they are there."""
+        repo, revision = self.entry.get("repo"), self.entry.get("revision")
+        return (repo, revision) if repo and revision else None
+
+
+def known_weights(installed: Installed) -> Iterator[Weights]:
+    """Yield the weights that installed plugins declare, by variant."""
+    for variant in installed.variants():
+        for entry in variant.entry.get("pretrained", ()):
+            yield Weights(variant, entry)
+
+
+def find_weights(installed: Installed, name: str, tag: str | None = None) -> Weights:
+    """Return the weights that `variant.tag` names; a variant alone stands for its first tag.
+
+    Raises:
+        UnknownNameError: no such variant or tag.
+        PluginError: the variant has no pretrained weights.
+    """
+    head, slash, last = name.rpartition("/")
+    variant_name, _, named_tag = last.partition(".")
+    variant = installed.variant(head + slash + variant_name)
+    tags = {entry["tag"]: entry for entry in variant.entry.get("pretrained", ())}
+    wanted = tag or named_tag
+    if not tags:
+        raise PluginError(
+            f"{variant.name} has no pretrained weights; "
+            f"train it with: ganzoo train {variant.name} --data digits"
+        )
+    if wanted and wanted not in tags:
+        raise UnknownNameError("tag", wanted, tags, f"variant {variant.name!r}")
+    return Weights(variant, tags[wanted] if wanted else next(iter(tags.values())))
+
+
+def obtain(weights: Weights, progress: Progress | None = None) -> tuple[Path, Origin]:
+    """Return a folder with these weights, every file verified: shipped, cached or downloaded.
+
+    Raises:
+        HubError: they cannot be had, or are damaged.
+    """
+    stated = weights.entry.get("license", "")
+    folder = weights.shipped
+    if folder is not None:
+        state = shipped_state(weights)
+        if state == "verified":
+            return folder, Origin("package", str(folder), True, stated)
+        if weights.repository is None:
+            raise HubError(
+                f"the weights {weights.name} in {folder} are {state}; reinstall them with: "
+                f"pip install --force-reinstall --no-deps {weights.variant.plugin.distribution}"
+            )
+    if weights.repository is None:
+        raise HubError(f"the manifest says of {weights.name} neither a folder nor a repository")
+    repo, revision = weights.repository
+    fetched = fetch_pinned(repo, revision, weights.files, name=weights.name, progress=progress)
+    return fetched.folder, Origin(
+        fetched.from_, f"{repo}@{revision[:12]}", fetched.verified, stated
+    )
+
+
+def whereabouts(weights: Weights, *, verify: bool = False) -> tuple[Place, State]:
+    """Return where the weights are found first, and in which state; asks nobody on the network."""
+    if weights.shipped is not None:
+        state: State = shipped_state(weights) if verify else _shipped_sizes(weights)
+        return "package", state
+    if weights.repository is not None:
+        state = cached_state(*weights.repository, weights.files, hash_contents=verify)
+        if state != "absent":
+            return "cache", state
+    return "hub", "absent"
+
+
+def remove(weights: Weights) -> int:
+    """Remove downloaded weights from the cache and return how many bytes that freed.
+
+    Raises:
+        HubError: the weights are part of an installed package.
+    """
+    if weights.shipped is not None:
+        raise HubError(
+            f"{weights.name} is part of {weights.variant.plugin.distribution}; "
+            "it goes when the plugin is uninstalled"
+        )
+    if weights.repository is None:
+        return 0
+    return remove_cached(*weights.repository, weights.files)
+
+
+def shipped_state(weights: Weights) -> State:
+    """Return whether a package's own weights are what the manifest says."""
+    state = _shipped_sizes(weights)
+    if state != "unverified" or weights.shipped is None:
+        return state
+    for file in weights.files:
+        with (weights.shipped / file.path).open("rb") as content:
+            if hashlib.file_digest(content, "sha256").hexdigest() != file.sha256:
+                return "damaged"
+    return "verified"
+
+
+def _shipped_sizes(weights: Weights) -> State:
+    assert weights.shipped is not None
+    for file in weights.files:
+        path = weights.shipped / file.path
+        if not path.is_file():
+            return "absent"
+        if path.stat().st_size != file.size:
+            return "damaged"
+    return "unverified"
