@@ -1,8 +1,10 @@
 """A variant's recipe with every component found and every setting decided, ready to be built."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError
 
 from ganzoo_core.components.config import Config
 from ganzoo_core.errors import ConfigError, PluginError, UnknownNameError
@@ -161,35 +163,51 @@ def draw_up(
     )
 
 
-def restore(installed: Installed, data: Mapping[str, Any], where: str) -> Blueprint:
+def restore(installed: Installed, data: object, where: str) -> Blueprint:
     """Make a blueprint again from what `Blueprint.to_json` returned.
 
     Raises:
         ConfigError: the data are not a blueprint, or one of a later ganzoo.
         GanzooError: a plugin that it needs is missing or broken.
     """
-    if data.get("schema") != SCHEMA_VERSION:
+    if isinstance(data, dict) and data.get("schema", SCHEMA_VERSION) != SCHEMA_VERSION:
         raise ConfigError(
-            f"{where} has the schema version {data.get('schema')!r} and this ganzoo reads "
+            f"{where} has the schema version {data['schema']!r} and this ganzoo reads "
             f"{SCHEMA_VERSION}; upgrade ganzoo-core"
         )
     try:
-        components = data["components"]
-        settings = {"training": data.get("training", {})}
-        settings |= {part: component["config"] for part, component in components.items()}
-        names = {part: component["component"] for part, component in components.items()}
-        variant = data["variant"]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{where} is not a description of a ganzoo model ({error})") from None
-    _check_installed(installed, data, where)
-    return draw_up(installed, variant, flattened(settings), components=names)
+        stored = _Stored.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(map(str, first["loc"])) or "its top"
+        raise ConfigError(
+            f"{where} is not a description of a ganzoo model ({path}: {first['msg'].lower()})"
+        ) from None
+    names = {part: component.component for part, component in stored.components.items()}
+    configs = {part: component.config for part, component in stored.components.items()}
+    _check_installed(installed, [stored.variant, *names.values()], where)
+    settings = flattened(configs | {"training": stored.training})
+    return draw_up(installed, stored.variant, settings, components=names)
 
 
-def _check_installed(installed: Installed, data: Mapping[str, Any], where: str) -> None:
+class _StoredComponent(BaseModel):
+    component: str
+    config: dict[str, Any]
+
+
+class _Stored(BaseModel):
+    """What `Blueprint.to_json` wrote; anything more is ignored."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    variant: str
+    components: dict[str, _StoredComponent]
+    training: dict[str, Any] = {}
+
+
+def _check_installed(installed: Installed, names: Sequence[str], where: str) -> None:
     """Say which plugin is missing, rather than that one of its names is unknown."""
     present = {plugin.distribution for plugin in installed.plugins}
-    named = [data["variant"], *(its["component"] for its in data["components"].values())]
-    for name in map(str, named):
+    for name in names:
         distribution = name.partition("/")[0]
         if "/" in name and distribution not in present:
             raise PluginError(

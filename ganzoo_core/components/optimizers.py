@@ -52,14 +52,21 @@ class SGD(Config):
         """Return the optimiser over `parameters`."""
         import torch
 
-        return torch.optim.SGD(
-            parameters,
+        weights = list(parameters)
+        optimizer = torch.optim.SGD(
+            weights,
             lr=self.lr,
             momentum=self.momentum,
             nesterov=self.nesterov,
             weight_decay=self.weight_decay,
             fused=True,
         )
+        if self.momentum:
+            # PyTorch's fused form begins with uninitialised memory, and keeps it where mixed
+            # precision skips the first move.
+            for weight in weights:
+                optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+        return optimizer
 
 
 class RMSprop(Config):

@@ -67,7 +67,7 @@ class SyncedBatchNorm(nn.Module):
 
 
 def _summed(tensor: Tensor) -> Tensor:
-    total: Tensor = all_reduce(tensor)  # type: ignore[no-untyped-call]
+    total: Tensor = all_reduce(tensor)
     return total
 
 

@@ -25,7 +25,10 @@ def read(file: Path) -> AuthorsWeights:
         CheckpointError: the file cannot be read, or is no DCGAN of this layout.
     """
     content = read_authors_file(file)
-    state = _numbered(state_dict_of(content), file)
+    try:
+        state = _numbered(state_dict_of(content))
+    except CheckpointError as error:
+        raise _unknown(file, str(error).partition(";")[0]) from None
     kernels = [tensor for tensor in state.values() if tensor.dim() == 4]
     if any(tuple(kernel.shape[2:]) != (4, 4) for kernel in kernels) or len(kernels) < 3:
         raise _unknown(file, "its convolutions are not all of 4x4 pixels")
@@ -57,16 +60,16 @@ def read(file: Path) -> AuthorsWeights:
     return AuthorsWeights({role: networks}, settings, recognised, file)
 
 
-def _numbered(state: State, file: Path) -> State:
+def _numbered(state: State) -> State:
     """Return the state dict without what stands before the layers' numbers."""
     numbered = {}
     for name, tensor in state.items():
         match = re.fullmatch(r"(?:[A-Za-z_]\w*\.)*(\d+\.\w+)", name)
         if match is None:
-            raise _unknown(file, f"it has the key {name!r}")
+            raise CheckpointError(f"it has the key {name!r}")
         numbered[match[1]] = tensor
     if len(numbered) != len(state):
-        raise _unknown(file, "it holds more than one network")
+        raise CheckpointError("it holds more than one network")
     return dict(sorted(numbered.items(), key=lambda item: int(item[0].partition(".")[0])))
 
 
