@@ -41,6 +41,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
         try:
             yield partial
             for file in partial.rglob("*"):
+                # safetensors makes its files readable by their owner alone.
+                file.chmod(0o755 if file.is_dir() else 0o644)
                 _sync(file)
             _sync(partial)
             old = _set_aside(path) if path.exists() else None

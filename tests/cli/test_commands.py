@@ -229,6 +229,6 @@ def test_demo_trains_samples_interpolates_and_loads(
 ) -> None:
     said = ganzoo_here("demo", "--steps", "3", "--out", "shown")
     assert said.code == 0, said.err
-    for name in ("grid.png", "interpolation.png", "model/model.safetensors"):
+    for name in ("mnist.png", "grid.png", "interpolation.png", "run/model/model.safetensors"):
         assert (tmp_path / "shown" / name).is_file()
     ganzoo_here("demo", "--out", "shown").is_one_sentence("exists already")
