@@ -48,6 +48,10 @@ class HubError(GanzooError):
     """Weights that cannot be had: no network, no such repository, no access, damaged content."""
 
 
+class RegistryError(GanzooError):
+    """A registry or a plugin's wheel that cannot be read or says what it cannot say."""
+
+
 class UnsupportedError(GanzooError):
     """A request for something that this model, loss or device has no ability for."""
 
