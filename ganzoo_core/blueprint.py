@@ -1,6 +1,7 @@
 """A variant's recipe with every component found and every setting decided, ready to be built."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -83,9 +84,11 @@ class Blueprint:
         import torch
 
         from ganzoo_core.components import mixed_seed
+        from ganzoo_core.nn.meta import without_initialisation
 
         built: dict[str, nn.Module] = {}
-        with torch.random.fork_rng(devices=[]), torch.device(device):
+        no_draws = without_initialisation() if str(device) == "meta" else nullcontext()
+        with torch.random.fork_rng(devices=[]), torch.device(device), no_draws:
             for number, (role, part) in enumerate(self.networks.items()):
                 if roles is not None and role not in roles:
                     continue
@@ -136,10 +139,13 @@ def draw_up(
     models_and_training: dict[str, type[Config]] = {**models, "training": TrainingSettings}
     if preset is not None and preset not in entry.presets:
         raise UnknownNameError("preset", preset, entry.presets, f"variant {entry.name!r}")
+    exchanged = set(components or {})
     layers = (
-        _applicable(entry.defaults, models_and_training),
+        _applicable(entry.defaults, models_and_training, exchanged),
         accepted(shape or {}, models),
-        _applicable(entry.presets[preset].settings, models_and_training) if preset else {},
+        _applicable(entry.presets[preset].settings, models_and_training, exchanged)
+        if preset
+        else {},
         settings,
     )
     handed: dict[str, Settings] = {part: {} for part in models_and_training}
@@ -250,12 +256,16 @@ def _chosen(
     return chosen
 
 
-def _applicable(settings: Settings, models: Mapping[str, type[Config]]) -> Settings:
+def _applicable(
+    settings: Settings, models: Mapping[str, type[Config]], exchanged: set[str]
+) -> Settings:
     """Leave out what a manifest sets for a component that the user has exchanged."""
     kept = {}
     for path, value in settings.items():
         part, dot, rest = path.partition(".")
-        model = models.get(part)
-        if not dot or model is None or rest.partition(".")[0] in model.model_fields:
-            kept[path] = value
+        if dot and part in exchanged and rest.partition(".")[0] not in models[part].model_fields:
+            continue
+        if not dot and exchanged and not accepted({path: value}, models):
+            continue
+        kept[path] = value
     return kept

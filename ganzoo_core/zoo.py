@@ -168,6 +168,8 @@ def train(
     epochs: float | None = None,
     data_root: Path | str | None = None,
     flip: bool = False,
+    resize_filter: str = "lanczos",
+    broken_share: float = 0.01,
     device: str = "auto",
     observer: "Observer | None" = None,
 ) -> "Model":
@@ -184,6 +186,8 @@ def train(
         epochs: passes over the data, instead of a number of steps.
         data_root: folder that the data's path is relative to.
         flip: mirror each image left to right with probability one half.
+        resize_filter: lanczos, bicubic, bilinear or box.
+        broken_share: share of the images that may be broken and are left out.
         device: "auto", "cpu", "cuda", "cuda:1", "mps", …
         observer: told how it goes.
 
@@ -196,7 +200,9 @@ def train(
     before = folder.record() if going_on else None
     if before is None:
         folder.refuse_to_overwrite()
-    choice = DataChoice(data, str(data_root) if data_root else None, flip)
+    choice = DataChoice(
+        data, str(data_root) if data_root else None, flip, resize_filter, broken_share
+    )
     blueprint = plan(
         variant,
         choice,

@@ -118,8 +118,9 @@ class Trainer:
         """Return what one step costs each network of the first stage, in forward-equivalents.
 
         One forward pass of a batch counts 1; a backward pass through a frozen network for its
-        input's gradient counts 1, one that also computes weight gradients 2. The conformance kit
-        counts the real passes and compares.
+        input's gradient counts 1, one that also computes weight gradients 2. The number is the
+        mean over a full round of the phases' `every`, and is the same however many batches
+        `accumulate` averages. The conformance kit counts the real passes and compares.
         """
         raise TypeError(f"{type(self).__name__} does not implement passes")
 

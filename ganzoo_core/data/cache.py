@@ -24,6 +24,7 @@ import numpy as np
 from ganzoo_core.data.pixels import Bytes, PixelFormat
 from ganzoo_core.data.source import Labels
 from ganzoo_core.errors import DataError
+from ganzoo_core.places import cache_folder
 
 LAYOUT = 1
 """Raised whenever the same files would decode to other pixels, or be stored otherwise."""
@@ -52,13 +53,9 @@ class Decoding:
     skipped: tuple[str, ...]
 
 
-def cache_folder() -> Path:
-    """Return the folder for decoded data: $GANZOO_CACHE, else the user's cache folder."""
-    if own := os.environ.get("GANZOO_CACHE"):
-        return Path(own).expanduser().absolute() / "data"
-    if shared := os.environ.get("XDG_CACHE_HOME"):
-        return Path(shared).expanduser().absolute() / "ganzoo" / "data"
-    return Path.home() / ".cache" / "ganzoo" / "data"
+def data_folder() -> Path:
+    """Return the folder for decoded data."""
+    return Path(cache_folder()) / "data"
 
 
 def signature_key(signature: list[object], target: PixelFormat) -> str:

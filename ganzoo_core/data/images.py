@@ -100,7 +100,7 @@ def open_images(
     if not 0 <= broken_share <= 1:
         raise ConfigError(f"broken_share is {broken_share}; it is a share, from 0 to 1")
     found = find_source(source, root, split)
-    folder = cache.cache_folder()
+    folder = cache.data_folder()
     key = cache.signature_key(found.signature(), target)
     decoding = cache.recall(folder, key)
     stored = cache.load(folder, decoding.fingerprint, target) if decoding else None

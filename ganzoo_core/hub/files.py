@@ -30,7 +30,7 @@ from ganzoo_core.hub._client import (
     is_offline,
     patiently,
 )
-from ganzoo_core.plugins.installed import cache_folder
+from ganzoo_core.places import cache_folder
 
 MODEL_FILES = (
     "config.json",
@@ -426,7 +426,7 @@ def _listing_left_by_others(repo: str, revision: str, allow: Sequence[str]) -> _
 
 
 def _own_cache() -> Path:
-    return Path(cache_folder()).expanduser().absolute()
+    return Path(cache_folder())
 
 
 def _folder_name(repo: str) -> str:

@@ -15,8 +15,9 @@ from typing import Any
 
 from ganzoo_core.cli.options import add_json
 from ganzoo_core.cli.render import facts, print_json
+from ganzoo_core.places import cache_folder
 from ganzoo_core.plugins import Plugin, read_installed
-from ganzoo_core.plugins.installed import cache_folder, note_import
+from ganzoo_core.plugins.installed import note_import
 
 EXAMPLES = """\
 examples:

@@ -47,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     data.add_argument("--data-root", type=path, help="folder that the data's path is relative to")
     data.add_argument("--flip", action="store_true", help="mirror images at random")
+    data.add_argument(
+        "--resize-filter", choices=("lanczos", "bicubic", "bilinear", "box"), default="lanczos"
+    )
+    data.add_argument(
+        "--broken-share", type=number, default=0.01, help="of images to leave out (default 0.01)"
+    )
     length = parser.add_argument_group("length").add_mutually_exclusive_group()
     length.add_argument("--steps", type=positive, help="steps to train")
     length.add_argument("--epochs", type=number, help="passes over the data, instead of steps")
@@ -123,6 +129,8 @@ def _train(options: argparse.Namespace, settings: dict[str, Any], watching: Any)
         epochs=options.epochs,
         data_root=options.data_root,
         flip=options.flip,
+        resize_filter=options.resize_filter,
+        broken_share=options.broken_share,
         device=options.device,
         observer=watching,
     )
@@ -170,6 +178,8 @@ def _show_plan(options: argparse.Namespace, settings: dict[str, Any]) -> int:
             options.data or "digits",
             str(options.data_root) if options.data_root else None,
             options.flip,
+            options.resize_filter,
+            options.broken_share,
         ),
         preset=options.preset,
         components=_components(options),

@@ -1,0 +1,224 @@
+"""What the checks look at: a component or a variant, small enough to be trained in seconds."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo_core.blueprint import Blueprint, draw_up
+from ganzoo_core.components import (
+    Batch,
+    Code,
+    Config,
+    Discriminator,
+    DiscriminatorOutput,
+    Encoder,
+    Generator,
+    JointNoise,
+    drawing_from,
+    mixed_seed,
+)
+from ganzoo_core.model import Model
+from ganzoo_core.plugins import Hooks, Installed, Kind, Plugin
+from ganzoo_core.plugins.schema import VariantEntry
+from ganzoo_core.testing.report import NotApplicableError
+from ganzoo_core.training.engine import Engine
+
+
+@dataclass(frozen=True)
+class ComponentSubject:
+    """A named component of a plugin."""
+
+    installed: Installed
+    hooks: Hooks
+    kind: Kind
+    name: str
+
+    @property
+    def title(self) -> str:
+        """What reports call it, such as `generator/dcgan`."""
+        return f"{self.kind}/{self.name}"
+
+    def config(self) -> Config:
+        """Return its tiny config in a variant that uses it, its defaults where none does."""
+        for entry in self.hooks.manifest.variants:
+            variant = VariantSubject(self.installed, self.hooks.plugin, entry)
+            blueprint = variant.blueprint()
+            for part in (*blueprint.networks.values(), blueprint.loss, blueprint.trainer):
+                if part and (part.kind, part.name, part.hooks) == (
+                    self.kind,
+                    self.name,
+                    self.hooks,
+                ):
+                    return part.config
+        return self.hooks.config(self.kind, self.name)()
+
+    def build(self, device: str = "cpu") -> Any:
+        """Build it as a blueprint does, the same weights each time."""
+        if self.kind == "trainer":
+            raise NotApplicableError("a trainer is built and checked with the variants that use it")
+        config = self.config()
+        with torch.random.fork_rng(devices=[]), torch.device(device):
+            torch.default_generator.manual_seed(0)
+            return self.hooks.build(self.kind, self.name, config)
+
+    def network(self) -> nn.Module:
+        """Build it, if it is a network."""
+        if self.kind in ("loss", "trainer"):
+            raise NotApplicableError(f"a {self.kind} is not a network")
+        network: nn.Module = self.build()
+        return network
+
+
+@dataclass(frozen=True)
+class VariantSubject:
+    """A variant of a plugin, with the settings that its manifest calls tiny."""
+
+    installed: Installed
+    plugin: Plugin
+    entry: VariantEntry
+
+    @property
+    def title(self) -> str:
+        """What reports call it, such as `dcgan`."""
+        return self.entry.name
+
+    @property
+    def full_name(self) -> str:
+        """Name that no other plugin can claim."""
+        return f"{self.plugin.distribution}/{self.entry.name}"
+
+    def blueprint(self, **training: Any) -> Blueprint:
+        """Decide its tiny settings, with other settings of the engine."""
+        settings = {f"training.{name}": value for name, value in training.items()}
+        return draw_up(self.installed, self.full_name, self.entry.tiny | settings)
+
+    def model(self, *, steps: int = 2) -> Model:
+        """Return a model trained for a few steps, so that no buffer is as it was built."""
+        # Weights in another memory format would be multiplied in another order after loading.
+        engine = engine_of(self.blueprint(steps=steps, channels_last=False))
+        for _ in range(steps):
+            engine.step()
+        kept = engine.inference_networks(self.entry.recipe.inference)
+        return Model(self.blueprint(channels_last=False), kept)
+
+    def network(self, model: Model, contract: type[nn.Module]) -> nn.Module:
+        """Return the model's first network of a kind."""
+        for role in self.entry.recipe.inference:
+            if isinstance(model.networks.get(role), contract):
+                return model.networks[role]
+        raise NotApplicableError(f"the variant keeps no {contract.__name__.lower()}")
+
+
+class SmallBatches:
+    """Batches out of a few smooth random images, the same for the same position."""
+
+    count = 64
+
+    def __init__(self, image_shape: tuple[int, int, int], batch_size: int, classes: int) -> None:
+        self.image_shape = image_shape
+        self.batch_size = batch_size
+        self.classes = classes
+
+    def draw(self, position: int) -> Batch:
+        """Return the batch that begins at image `position`, in tensors of its own."""
+        chosen = torch.arange(position, position + self.batch_size) % self.count
+        images = random_images(self.count, self.image_shape)[chosen]
+        return Batch(images, chosen % self.classes if self.classes else None)
+
+
+def engine_of(blueprint: Blueprint, *, networks_seed: int | None = None) -> Engine:
+    """Return a fresh engine on small batches.
+
+    Args:
+        blueprint: what to train.
+        networks_seed: seed of the initial weights, where it is not to be that of the training.
+    """
+    seeded = blueprint
+    if networks_seed is not None:
+        settings = blueprint.training.model_copy(update={"seed": networks_seed})
+        seeded = replace(blueprint, training=settings)
+    networks = seeded.build_networks()
+    return Engine(
+        blueprint.build_trainer(networks),
+        batches_for(networks, blueprint.training.batch_size),
+        blueprint.training,
+        inference=blueprint.entry.recipe.inference,
+    )
+
+
+def batches_for(networks: Mapping[str, nn.Module], batch_size: int) -> SmallBatches:
+    """Return batches of the images that the networks work on, with labels if one wants them."""
+    shapes = [network.image_shape for network in networks.values()]
+    classes = max(int(getattr(network, "classes", 0)) for network in networks.values())
+    return SmallBatches(shapes[0], batch_size, classes)  # type: ignore[arg-type]
+
+
+def random_images(count: int, image_shape: tuple[int, int, int], seed: int = 0) -> Tensor:
+    """Return smooth random images, which even a small autoencoder can learn.
+
+    Returns:
+        [count, channels, height, width], in [-1, 1]
+    """
+    channels, height, width = image_shape
+    generator = torch.Generator().manual_seed(mixed_seed(seed, 7))
+    coarse = torch.rand(count, channels, 3, 3, generator=generator) * 2 - 1
+    return nn.functional.interpolate(coarse, (height, width), mode="bilinear")
+
+
+def inputs_for(network: nn.Module, count: int, seed: int = 0) -> tuple[Tensor, ...]:
+    """Return what the contract lets anyone give to a network: latents or images, and labels."""
+    labels: tuple[Tensor, ...] = ()
+    if classes := int(getattr(network, "classes", 0)):
+        labels = (torch.arange(count) % classes,)
+    if isinstance(network, Generator):
+        return network.latents(count, noise_of(seed)), *labels
+    assert isinstance(network, Discriminator | Encoder)
+    return random_images(count, network.image_shape, seed), *labels
+
+
+def answer_of(network: nn.Module, inputs: tuple[Tensor, ...]) -> object:
+    """Run a network, with noise of its own for the layers that draw any."""
+    with drawing_from(noise_of(1), network):
+        return network(*inputs)
+
+
+def named_tensors(answer: object) -> dict[str, Tensor]:
+    """Return the tensors of what a network of any kind answered."""
+    if isinstance(answer, Tensor):
+        return {"images": answer}
+    found: dict[str, Tensor | None] = {}
+    if isinstance(answer, DiscriminatorOutput):
+        found = {
+            "logits": answer.logits,
+            "features": answer.features,
+            "reconstruction": answer.reconstruction,
+            **{f"heads[{name!r}]": head for name, head in answer.heads.items()},
+        }
+    elif isinstance(answer, Code):
+        found = {
+            "mean": answer.mean,
+            "log_variance": answer.log_variance,
+            "indices": answer.indices,
+        }
+    return {name: tensor for name, tensor in found.items() if tensor is not None}
+
+
+def noise_of(seed: int) -> JointNoise:
+    """Return noise from an explicit generator on the CPU."""
+    return JointNoise(torch.Generator().manual_seed(seed))
+
+
+@contextmanager
+def in_mode(network: nn.Module, *, training: bool) -> Iterator[None]:
+    """Run a network in train or eval mode, then put each layer's mode back."""
+    before = [(layer, layer.training) for layer in network.modules()]
+    network.train(training)
+    try:
+        yield
+    finally:
+        for layer, mode in before:
+            layer.training = mode
