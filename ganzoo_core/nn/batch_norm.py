@@ -1,12 +1,13 @@
 """Batch normalisation over the joined batch of all processes, on any device.
 
-`torch.nn.SyncBatchNorm` refuses the CPU; this one is written with differentiable collectives, and
+`torch.nn.SyncBatchNorm` refuses the CPU; this one is written with differentiable sums, and
 runs wherever torch.distributed does.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 
 
 class SyncedBatchNorm(nn.Module):
@@ -67,8 +68,24 @@ class SyncedBatchNorm(nn.Module):
 
 
 def _summed(tensor: Tensor) -> Tensor:
-    total: Tensor = all_reduce(tensor)
+    total: Tensor = _Sum.apply(tensor)
     return total
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes, whose gradient is the sum of theirs; differentiable again."""
+
+    @staticmethod
+    def forward(context: Any, tensor: Tensor) -> Tensor:
+        """Add up."""
+        total = tensor.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        """Add up the gradients."""
+        return _summed(gradients[0])
 
 
 def synced(network: nn.Module) -> nn.Module:

@@ -21,6 +21,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
+
 from ganzoo_core import images
 from ganzoo_core.blueprint import Blueprint
 from ganzoo_core.errors import InterruptedTrainingError, RunError
@@ -294,7 +296,11 @@ def train(
                     f"go on with: ganzoo train --resume {folder.path}",
                     stop.number,
                 )
-    model = Model(blueprint, engine.inference_networks(roles), Origin("run", str(folder.model)))
+    networks = engine.inference_networks(roles)
+    for network in networks.values():
+        # As loading makes them, so that both draw the same to the last bit.
+        network.to(memory_format=torch.contiguous_format).requires_grad_(False).eval()
+    model = Model(blueprint, networks, Origin("run", str(folder.model)))
     if leads:
         write_model_folder(
             model, folder.model, _card(engine, folder.record()["command"], data, clock.seconds())

@@ -378,3 +378,9 @@ def test_a_variant_without_weights_says_how_to_get_some() -> None:
 def test_publishing_what_is_no_model_is_refused_before_any_request(tmp_path: Path) -> None:
     with pytest.raises((HubError, zoo.GanzooError), match="neither a run nor a model"):
         zoo.publish(tmp_path, "me/x")
+
+
+def test_a_loaded_model_draws_what_the_trained_one_drew(tmp_path: Path) -> None:
+    settings = {"width": 8, "latent_size": 4, "training.steps": 2, "training.batch_size": 4}
+    trained = zoo.train("dcgan", out=tmp_path / "run", settings=settings, device="cpu")
+    assert torch.equal(trained.sample(5), zoo.load(tmp_path / "run").sample(5))

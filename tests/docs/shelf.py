@@ -1,0 +1,57 @@
+"""Small data sets under the names that the pages use for the reader's own."""
+
+import gzip
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+COUNT = 160
+"""Images in each: more than the batches of the pages, few enough to write in no time."""
+
+
+def fill(folder: Path) -> None:
+    """Write photos/, photos.zip, pets/CLASS/, scans/ with a broken file, mnist/ and faces.npz."""
+    _write_photos(folder / "photos", COUNT, seed=0)
+    for seed, kind in enumerate(("cats", "dogs")):
+        _write_photos(folder / "pets" / kind, COUNT // 2, seed=seed)
+    _write_photos(folder / "scans", COUNT, seed=3)
+    (folder / "scans" / "0007.png").write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+    with zipfile.ZipFile(folder / "photos.zip", "w") as archive:
+        for file in sorted((folder / "photos").iterdir()):
+            archive.write(file, f"photos/{file.name}")
+    _write_mnist(folder / "mnist")
+    pixels = np.random.default_rng(4).integers(0, 256, (COUNT, 32, 32, 3), dtype=np.uint8)
+    np.savez(folder / "faces.npz", images=pixels, labels=np.arange(COUNT) % 4)
+
+
+def _write_photos(folder: Path, count: int, seed: int) -> None:
+    """Write smooth colours of many sizes, some greyscale or transparent."""
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(seed)
+    for number in range(count):
+        coarse = generator.integers(0, 256, (3, 3, 3), dtype=np.uint8)
+        width, height = (int(side) for side in generator.integers(24, 80, 2))
+        image = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+        mode = {0: "L", 1: "RGBA"}.get(number % 10, "RGB")
+        suffix = "png" if mode == "RGBA" or number == 7 or number % 2 else "jpg"
+        image.convert(mode).save(folder / f"{number:04d}.{suffix}")
+
+
+def _write_mnist(folder: Path) -> None:
+    """Write real digits in the files and the size of MNIST."""
+    from sklearn.datasets import load_digits
+
+    folder.mkdir()
+    pixels, labels = load_digits(return_X_y=True)
+    small = (pixels.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    digits = np.stack([np.asarray(Image.fromarray(digit).resize((28, 28))) for digit in small])
+    for split, part in (("train", slice(0, 600)), ("t10k", slice(600, 700))):
+        images, classes = digits[part], labels[part].astype(np.uint8)
+        head = struct.pack(">4B3I", 0, 0, 8, 3, *images.shape)
+        with gzip.open(folder / f"{split}-images-idx3-ubyte.gz", "wb") as file:
+            file.write(head + images.tobytes())
+        with gzip.open(folder / f"{split}-labels-idx1-ubyte.gz", "wb") as file:
+            file.write(struct.pack(">4BI", 0, 0, 8, 1, len(classes)) + classes.tobytes())
