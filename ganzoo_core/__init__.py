@@ -18,6 +18,7 @@ from ganzoo_core.errors import GanzooError
 from ganzoo_core.zoo import (
     convert,
     create,
+    evaluate,
     fetch,
     list_variants,
     load,
@@ -36,6 +37,7 @@ __all__ = [
     "Model",
     "convert",
     "create",
+    "evaluate",
     "fetch",
     "list_variants",
     "load",

@@ -1,4 +1,4 @@
-"""What a user types: list, create, train, resume, load, fetch, publish and convert."""
+"""What a user types: list, create, train, resume, load, evaluate, fetch, publish and convert."""
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -11,6 +11,7 @@ from ganzoo_core.plugins import read_installed
 if TYPE_CHECKING:
     from ganzoo_core.blueprint import Blueprint
     from ganzoo_core.data import DataInfo
+    from ganzoo_core.evaluation import Evaluation
     from ganzoo_core.hub.files import Progress
     from ganzoo_core.hub.origin import Origin
     from ganzoo_core.hub.upload import Published
@@ -75,6 +76,67 @@ def load(name: str | Path, *, pretrained: str | None = None, device: str = "cpu"
     installed = read_installed()
     folder, origin = _located(installed, name, pretrained)
     return read_model_folder(installed, folder, origin, device=find_device(device))
+
+
+def evaluate(
+    model: "Model | str | Path",
+    data: str,
+    *,
+    metrics: Sequence[str] | None = None,
+    features: str | None = None,
+    count: int = 10_000,
+    seed: int = 0,
+    batch_size: int = 64,
+    split: str = "train",
+    data_root: Path | str | None = None,
+    resize_filter: str = "lanczos",
+    device: str = "cpu",
+    write: bool = True,
+    progress: "Progress | None" = None,
+) -> "Evaluation":
+    """Measure a model against data.
+
+    Args:
+        model: a model, or what `load` takes.
+        data: real images to hold it against; see `ganzoo_core.data`.
+        metrics: names of `ganzoo_core.evaluation.MEASURES`; by default those that suit what the
+            model can do.
+        features: the network in whose eyes images are compared: `mnist-convnet`,
+            `fashion-mnist-convnet` or a timm backbone; by default one that suits the data.
+        count: how many images to draw, or to reconstruct. FID takes all real images, other metrics
+            as many as are drawn.
+        seed: of the images and of what metrics draw.
+        batch_size: images at a time; it changes no result but by rounding.
+        split: of the data, "train" or "test".
+        data_root: folder that the data's path is relative to.
+        resize_filter: lanczos, bicubic, bilinear or box, for data of another size than the model's.
+        device: where to put a model that is loaded.
+        write: record the results in `evaluation.json` and the model card, where the model lies in a
+            run's or a model's folder.
+        progress: called with what is being done, and the images done and in all.
+
+    Raises:
+        GanzooError: a metric that does not suit the model, too few images, images that are not
+            finite, features that cannot be had, or whatever else a user can mend.
+    """
+    from ganzoo_core.evaluation import evaluate as measure
+    from ganzoo_core.model import Model
+
+    loaded = model if isinstance(model, Model) else load(model, device=device)
+    return measure(
+        loaded,
+        data,
+        metrics=metrics,
+        features=features,
+        count=count,
+        seed=seed,
+        batch_size=batch_size,
+        split=split,
+        data_root=Path(data_root) if data_root else None,
+        resize_filter=resize_filter,
+        write=write,
+        progress=progress,
+    )
 
 
 def fetch(name: str, *, progress: "Progress | None" = None) -> "Origin":

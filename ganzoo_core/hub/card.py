@@ -1,12 +1,15 @@
 """The model card: what the weights are, how they were made, how to use them, where they end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganzoo_core.files import whole_file
+
 if TYPE_CHECKING:
     from ganzoo_core.model import Model
+    from ganzoo_core.plugins.schema import VariantEntry
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,59 @@ def _index_entry(model: "Model", card: Card) -> dict[str, Any]:
                 ],
             }
         ],
+    }
+
+
+def record_evaluation(
+    card: Path, entry: "VariantEntry", results: Sequence[Mapping[str, Any]]
+) -> None:
+    """Put measured results into the `model-index` of a card, and leave the rest as it is.
+
+    Args:
+        card: the file; one without a header that can be read is left alone.
+        entry: of the variant.
+        results: as `ganzoo_core.evaluation.Result.to_json` gives them.
+
+    Raises:
+        RunError: the card cannot be written.
+    """
+    import yaml
+
+    text = _text(card)
+    header = _header(text)
+    if not header:
+        return
+    datasets = dict.fromkeys((result["data"], result["split"]) for result in results)
+    header["model-index"] = [
+        {
+            "name": entry.name,
+            "results": [
+                {
+                    "task": {"type": entry.task},
+                    "dataset": {"name": data, "type": "image", "split": split},
+                    "metrics": [
+                        _index_metric(result)
+                        for result in results
+                        if (result["data"], result["split"]) == (data, split)
+                    ],
+                }
+                for data, split in datasets
+            ],
+        }
+    ]
+    _, _, rest = text.removeprefix("---\n").partition("---\n")
+    dumped = yaml.safe_dump(header, sort_keys=False, allow_unicode=True)
+    with whole_file(card) as partial:
+        partial.write_text(f"---\n{dumped}---\n{rest}", encoding="utf-8")
+
+
+def _index_metric(result: Mapping[str, Any]) -> dict[str, Any]:
+    shown = ("spread", "features", "features_hash", "real", "generated", "seed", "weights")
+    return {
+        "type": str(result["metric"]).partition("[")[0].lower().replace(" ", "-"),
+        "name": result["metric"],
+        "value": result["value"],
+        "args": {key: result[key] for key in shown if result.get(key) is not None},
     }
 
 

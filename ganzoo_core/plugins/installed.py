@@ -9,11 +9,13 @@ no clash of names) and notes the reason for whatever it leaves out.
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from ganzoo_core.errors import PluginError, UnknownNameError
+from ganzoo_core.places import cache_folder
 
 ENTRY_POINT_GROUP = "ganzoo.plugins"
 MANIFEST_NAME = "ganzoo-plugin.json"
@@ -75,9 +77,15 @@ class Variant(NamedTuple):
 class Installed:
     """The plugins of this Python environment and the names that they own."""
 
-    def __init__(self, plugins: tuple[Plugin, ...], first_party: frozenset[str]) -> None:
+    def __init__(
+        self,
+        plugins: tuple[Plugin, ...],
+        first_party: frozenset[str],
+        reserved: dict[str, dict[str, str]] | None = None,
+    ) -> None:
         self.plugins = plugins
         self.first_party = first_party
+        self._reserved = reserved or {}
         self._variants: dict[str, list[Variant]] = {}
         self._components: dict[tuple[str, str], list[Plugin]] = {}
         for plugin in self.usable:
@@ -116,8 +124,9 @@ class Installed:
         for plugin in self.usable:
             for entry in plugin.manifest["variants"]:
                 claims = [variant.plugin for variant in self._variants[entry["name"]]]
-                owner = self._owner(claims)
-                taken_by = "" if owner == plugin else _others(claims, plugin)
+                owner = self._owner("variant", entry["name"], claims)
+                ours = self._reserved_for("variant", entry["name"])
+                taken_by = "" if owner == plugin else _others(claims, plugin) or ours
                 found.append(Variant(plugin, entry, taken_by))
         return sorted(found, key=lambda variant: variant.full_name.partition("/")[::-1])
 
@@ -126,7 +135,7 @@ class Installed:
         return sorted(
             name
             for name, claims in self._variants.items()
-            if self._owner([variant.plugin for variant in claims])
+            if self._owner("variant", name, [variant.plugin for variant in claims])
         )
 
     def variant(self, name: str) -> Variant:
@@ -144,13 +153,11 @@ class Installed:
         if not claims:
             self._refuse_broken(short, distribution)
             raise UnknownNameError("variant", name, self.names(), _environment(self.plugins))
-        owner = self._owner([variant.plugin for variant in claims])
+        owners = [variant.plugin for variant in claims]
+        # A full name says whose it is; `claims` are that plugin's then.
+        owner = owners[0] if distribution else self._owner("variant", short, owners)
         if owner is None:
-            full_names = " or ".join(sorted(variant.full_name for variant in claims))
-            raise PluginError(
-                f"the name {name!r} is claimed by {len(claims)} plugins; "
-                f"say which one you mean: {full_names}"
-            )
+            raise self._ambiguous("variant", short, owners)
         return next(variant for variant in claims if variant.plugin == owner)
 
     def component(self, kind: Kind, name: str) -> tuple[Plugin, str]:
@@ -166,25 +173,41 @@ class Installed:
             claims = [p for p in claims if p.distribution == normalised(distribution)]
         if not claims:
             raise UnknownNameError(kind, name, self.component_names(kind))
-        owner = self._owner(claims)
+        owner = claims[0] if distribution else self._owner(kind, short, claims)
         if owner is None:
-            full_names = " or ".join(sorted(f"{plugin.distribution}/{short}" for plugin in claims))
-            raise PluginError(
-                f"the {kind} {name!r} is claimed by {len(claims)} plugins; "
-                f"say which one you mean: {full_names}"
-            )
+            raise self._ambiguous(kind, short, claims)
         return owner, short
 
     def component_names(self, kind: Kind) -> list[str]:
         """Return the short names of all usable components of one kind."""
         return sorted(name for (its_kind, name) in self._components if its_kind == kind)
 
-    def _owner(self, claims: list[Plugin]) -> Plugin | None:
-        """Return who may use a short name: its only claimant, or the only first-party one."""
+    def _reserved_for(self, kind: str, name: str) -> str:
+        """Return the official plugin that owns a name, installed or not; empty where none does."""
+        return self._reserved.get(kind, {}).get(name, "")
+
+    def _owner(self, kind: str, name: str, claims: list[Plugin]) -> Plugin | None:
+        """Return who may use a short name: the official plugin that is listed with it, or else
+        its only claimant, or else the only first-party one.
+        """
+        if listed := self._reserved_for(kind, name):
+            return next((plugin for plugin in claims if plugin.distribution == listed), None)
         if len(claims) == 1:
             return claims[0]
-        ours = [plugin for plugin in claims if plugin.distribution in self.first_party]
-        return ours[0] if len(ours) == 1 else None
+        official = [plugin for plugin in claims if plugin.distribution in self.first_party]
+        return official[0] if len(official) == 1 else None
+
+    def _ambiguous(self, kind: str, name: str, claims: list[Plugin]) -> PluginError:
+        full_names = " or ".join(sorted(f"{plugin.distribution}/{name}" for plugin in claims))
+        if ours := self._reserved_for(kind, name):
+            return PluginError(
+                f"the {kind} {name!r} is that of {ours}, which is not installed or is left out; "
+                f"install it, or say that you mean {full_names}"
+            )
+        return PluginError(
+            f"the {kind} {name!r} is claimed by {len(claims)} plugins; "
+            f"say which one you mean: {full_names}"
+        )
 
     def _refuse_broken(self, short: str, distribution: str) -> None:
         for plugin in self.broken:
@@ -215,8 +238,9 @@ def read_installed() -> Installed:
             first_party = _extra_all(info_folder)
         if patterns is not None and not any(fnmatchcase(name, pattern) for pattern in patterns):
             continue
-        plugins.extend(_plugins_of(name, version, info_folder))
-    return Installed(tuple(sorted(plugins, key=lambda plugin: plugin[:4])), first_party)
+        plugins.extend(plugins_of(name, version, info_folder))
+    ordered = tuple(sorted(plugins, key=lambda plugin: plugin[:4]))
+    return Installed(ordered, first_party, _reserved_names())
 
 
 def normalised(distribution: str) -> str:
@@ -234,12 +258,13 @@ def read_manifest(path: str) -> tuple[Manifest, str]:
     """
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib costs milliseconds here
-            manifest = json.load(file)
+            text = file.read(_LARGEST_MANIFEST + 1)
+        manifest = json.loads(text)
     except FileNotFoundError:
         return {}, f"its manifest {path} is missing; reinstall the plugin"
     except (OSError, ValueError, RecursionError) as error:
         return {}, f"its manifest {path} cannot be read ({error}); reinstall the plugin"
-    problem = _shape_problem(manifest)
+    problem = _text_problem(text, manifest) or _shape_problem(manifest)
     if problem:
         return {}, f"its manifest {path} is malformed ({problem}); ask its author to mend it"
     return manifest, api_problem(manifest["api"])
@@ -266,6 +291,8 @@ def _distributions() -> Iterator[tuple[str, str, str]]:
             continue
         for folder in sorted(folders):
             stem = os.path.basename(folder).rpartition(".")[0]  # noqa: PTH119
+            if stem.startswith("~"):
+                continue  # an upgrade by pip that was interrupted has left it behind
             name, _, version = stem.partition("-")
             yield normalised(name), version.partition("-py")[0], folder
 
@@ -273,7 +300,8 @@ def _distributions() -> Iterator[tuple[str, str, str]]:
 _INFO_SUFFIXES = (".dist-info", ".egg-info")
 
 
-def _plugins_of(distribution: str, version: str, info_folder: str) -> Iterator[Plugin]:
+def plugins_of(distribution: str, version: str, info_folder: str) -> Iterator[Plugin]:
+    """Yield the plugins, at most one in a sane distribution, that its metadata declares."""
     for entry_point, module in _entry_points(info_folder):
         package = module.partition(".")[0]
         folder = _package_folder(package, os.path.dirname(info_folder))  # noqa: PTH120
@@ -337,22 +365,85 @@ def _extra_all(info_folder: str) -> frozenset[str]:
     return frozenset(names)
 
 
+def _reserved_names() -> dict[str, dict[str, str]]:
+    """Return which official plugin owns which name, as the registry of this release lists them."""
+    here = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120
+    try:
+        with open(f"{here}{os.sep}registry{os.sep}reserved.json", "rb") as file:  # noqa: PTH123
+            reserved: dict[str, dict[str, str]] = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return reserved
+
+
+def _text_problem(text: str, manifest: object) -> str:
+    """Find characters that would command a terminal or that cannot be written at all."""
+    if "\\u" not in text and text.isascii() and "\x7f" not in text:
+        return ""  # the usual case, in which JSON has already refused them
+    import re
+
+    escaped = r"\\u(00[01][0-9a-f]|007f|00[89][0-9a-f]|202[a-e]|206[6-9])"
+    written = "[\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+    if re.search(f"{escaped}|{written}", text, re.IGNORECASE):
+        return "it has control characters"
+    try:
+        json.dumps(manifest, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "it has halves of characters"
+    return ""
+
+
+_LARGEST_MANIFEST = 16 * 2**20
+
+
 def _shape_problem(manifest: object) -> str:
     if not isinstance(manifest, dict):
         return "it is not a JSON object"
     api = manifest.get("api")
-    if not isinstance(api, str) or [part.isdecimal() for part in api.split(".")] != [True, True]:
+    if not isinstance(api, str) or [_is_number(part) for part in api.split(".")] != [True, True]:
         return "'api' must be a version such as \"1.0\""
     if not _is_named_list(manifest.get("variants")):
         return "'variants' must be a list of objects, each with a 'name'"
     for entry in manifest["variants"]:
-        aliases = entry.get("aliases", [])
-        if not isinstance(aliases, list) or not all(isinstance(name, str) for name in aliases):
-            return f"'aliases' of variant {entry['name']!r} must be a list of names"
+        for key, (described, is_so) in _SHAPES.items():
+            if key in entry and not is_so(entry[key]):
+                return f"{key!r} of variant {entry['name']!r} must be {described}"
     components = manifest.get("components", {})
     if not isinstance(components, dict) or not all(map(_is_named_list, components.values())):
         return "'components' must hold lists of objects, each with a 'name'"
     return ""
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 4
+
+
+def _is_list_of(kind: type, value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, kind) for each in value)
+
+
+def _is_object_of_objects(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())
+
+
+def _is_recipe(value: object) -> bool:
+    if not isinstance(value, dict) or not _is_object_of_objects(value.get("networks", {})):
+        return False
+    return all(
+        isinstance(part.get("component"), str) for part in value.get("networks", {}).values()
+    )
+
+
+# What `ganzoo list` and `ganzoo info` look into; the rest they only print.
+_SHAPES: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "aliases": ("a list of names", partial(_is_list_of, str)),
+    "paper": ("an object", lambda value: isinstance(value, dict)),
+    "verbs": ("a list of names", partial(_is_list_of, str)),
+    "recipe": ("an object with 'networks', each with a 'component'", _is_recipe),
+    "image_sizes": ("a list", lambda value: value is None or isinstance(value, list)),
+    "presets": ("an object of objects", _is_object_of_objects),
+    "pretrained": ("a list of objects", partial(_is_list_of, dict)),
+}
 
 
 def _is_named_list(value: object) -> bool:
@@ -427,12 +518,3 @@ def _stamp(folder: str) -> list[list[Any]]:
             )
     except OSError:
         return []
-
-
-def cache_folder() -> str:
-    """Return the cache: `GANZOO_CACHE`, else below `XDG_CACHE_HOME`, else `~/.cache/ganzoo`."""
-    chosen = os.environ.get("GANZOO_CACHE")
-    if chosen:
-        return chosen
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
-    return f"{base}{os.sep}ganzoo"

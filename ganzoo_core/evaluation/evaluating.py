@@ -1,0 +1,204 @@
+"""Evaluating one model on one data set."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import nn
+
+from ganzoo_core import images
+from ganzoo_core.data import ImageData, open_images
+from ganzoo_core.errors import RunError, UnknownNameError, UnsupportedError
+from ganzoo_core.evaluation.evidence import Evidence
+from ganzoo_core.evaluation.features import default_features, find_features, weights_hash
+from ganzoo_core.evaluation.measures import MEASURES, Figure
+from ganzoo_core.evaluation.metrics.neighbours import nearest
+from ganzoo_core.evaluation.metrics.similarity import WINDOW
+from ganzoo_core.evaluation.real import Progress
+from ganzoo_core.evaluation.result import Evaluation, Result, write_evaluation
+from ganzoo_core.files import whole_file
+from ganzoo_core.hub.card import record_evaluation
+from ganzoo_core.model import Model
+
+PICTURED, NEIGHBOURS = 8, 5
+"""Rows of `nearest.png`, and how many training images stand in each beside the generated one."""
+
+
+def evaluate(
+    model: Model,
+    data: str,
+    *,
+    metrics: Sequence[str] | None = None,
+    features: str | None = None,
+    count: int = 10_000,
+    seed: int = 0,
+    batch_size: int = 64,
+    split: str = "train",
+    data_root: Path | None = None,
+    resize_filter: str = "lanczos",
+    write: bool = True,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure a model; `ganzoo_core.evaluate` says what the arguments mean."""
+    chosen = _checked_metrics(model, metrics)
+    folder = place_of(model) if write else None
+    shape = _image_shape(model)
+    opened = open_images(
+        data,
+        image_size=shape[1],
+        channels=shape[0],
+        root=data_root,
+        split=split,
+        resize_filter=resize_filter,
+        progress=(lambda done, total: progress("decoded", done, total)) if progress else None,
+    )
+    extractor = None
+    asked = chosen or [key for key, measure in MEASURES.items() if measure.verb in model.verbs]
+    if any(MEASURES[key].over_features for key in asked):
+        extractor = find_features(features or default_features(data, shape[0]), model.device)
+    if chosen is None:
+        chosen = default_metrics(model, opened, extractor.classes if extractor else 0)
+    evidence = Evidence(
+        model,
+        opened,
+        extractor,
+        count=count,
+        seed=seed,
+        batch_size=batch_size,
+        keep={need for key in chosen for need in MEASURES[key].keep}
+        | ({"images"} if "memorisation" in chosen else set()),
+        progress=progress,
+    )
+    figures = [figure for key in chosen for figure in MEASURES[key].figures(evidence)]
+    evaluation = Evaluation(
+        model.blueprint.variant.full_name,
+        weights_hash(nn.ModuleDict(_kept(model))),
+        tuple(_result(figure, evidence, split, resize_filter) for figure in figures),
+    )
+    if folder:
+        whole = write_evaluation(evaluation, folder / "evaluation.json")
+        card = Path(model.origin.where) / "README.md"
+        if card.is_file():
+            record_evaluation(card, model.blueprint.entry, whole.to_json()["results"])
+        if "memorisation" in chosen:
+            picture = nearest_picture(evidence)
+            with whole_file(folder / "nearest.png") as partial:
+                picture.save(partial, "PNG")
+    return evaluation
+
+
+def default_metrics(model: Model, data: ImageData, classes: int) -> tuple[str, ...]:
+    """Return the metrics that suit what a model can do and what is known of the data.
+
+    Args:
+        model: to evaluate.
+        data: that it is held against.
+        classes: how many the features tell apart.
+    """
+    chosen: list[str] = []
+    if "sample" in model.verbs:
+        chosen += ["fid", "kid", "precision-recall", "density-coverage"]
+        if data.labels is not None and classes == len(data.class_names):
+            chosen.append("modes")
+            if any(getattr(network, "classes", 0) == classes for network in _kept(model).values()):
+                chosen.append("class-accuracy")
+    if "reconstruct" in model.verbs:
+        chosen += ["mse", "ssim"] if data.image_size >= WINDOW else ["mse"]
+    if not chosen:
+        raise UnsupportedError(
+            f"{model.variant} neither samples nor reconstructs, so there is nothing to evaluate"
+        )
+    return tuple(chosen)
+
+
+def nearest_picture(evidence: Evidence) -> Image.Image:
+    """Return a picture: each row a generated image and the training images nearest to it."""
+    generated = evidence.generated
+    assert generated.features is not None and generated.images is not None
+    shown = min(PICTURED, len(generated.images))
+    neighbours = min(NEIGHBOURS, len(evidence.data))
+    found = nearest(
+        generated.features[:shown], evidence.all_real_features, neighbours=neighbours
+    ).indices
+    rows = []
+    for number in range(shown):
+        nearest_ones = evidence.real_images(evidence.real_order[found[number]])
+        rows += [generated.images[number : number + 1], nearest_ones]
+
+    enlarge = max(1, 64 // evidence.data.image_size)
+    return images.grid(torch.cat(rows), columns=neighbours + 1, enlarge=enlarge)
+
+
+def place_of(model: Model) -> Path | None:
+    """Return the run's or the model's folder, where the model lies in one of the user's.
+
+    Raises:
+        RunError: it cannot be written, which is better said before an hour of measuring.
+    """
+    if model.origin.place not in ("run", "folder"):
+        return None
+    where = Path(model.origin.where)
+    folder = where.parent if model.origin.place == "run" else where
+    if not os.access(folder, os.W_OK):
+        raise RunError(
+            f"{folder} cannot be written, and evaluation.json belongs there; copy the model to "
+            "another folder, or evaluate it from Python with write=False"
+        )
+    return folder
+
+
+def _checked_metrics(model: Model, metrics: Sequence[str] | None) -> tuple[str, ...] | None:
+    if metrics is None:
+        return None
+    if not metrics:
+        raise UnknownNameError("metric", "", MEASURES)
+    for key in metrics:
+        if key not in MEASURES:
+            raise UnknownNameError("metric", key, MEASURES)
+        verb = MEASURES[key].verb
+        if verb not in model.verbs:
+            able = [name for name, measure in MEASURES.items() if measure.verb in model.verbs]
+            raise UnsupportedError(
+                f"{model.variant} cannot {verb}, which the metric {key} needs; metrics for it: "
+                f"{', '.join(able) or 'none'}"
+            )
+    return tuple(dict.fromkeys(metrics))
+
+
+def _image_shape(model: Model) -> tuple[int, int, int]:
+    """Return channels, height and width of the images that the model makes or takes."""
+    for network in _kept(model).values():
+        shape = getattr(network, "image_shape", None)
+        if shape:
+            channels, height, width = shape
+            return int(channels), int(height), int(width)
+    raise UnsupportedError(f"{model.variant} has no network of images, so it cannot be evaluated")
+
+
+def _kept(model: Model) -> Mapping[str, nn.Module]:
+    return {role: model.networks[role] for role in model.blueprint.entry.recipe.inference}
+
+
+def _result(figure: Figure, evidence: Evidence, split: str, resize_filter: str) -> Result:
+    from ganzoo_core.training.run import _public_name
+
+    features = evidence.features if figure.over_features else None
+    return Result(
+        metric=f"{figure.name}[{features.name}]" if features else figure.name,
+        value=figure.estimate.value,
+        spread=figure.estimate.spread,
+        better=figure.better,
+        real=figure.real,
+        generated=figure.generated,
+        seed=evidence.seed,
+        data=_public_name(evidence.data.name),
+        fingerprint=evidence.data.fingerprint,
+        split=split,
+        image_size=evidence.data.image_size,
+        resize_filter=resize_filter,
+        features=features.name if features else None,
+        features_hash=features.hash if features else None,
+        features_resize_filter=features.resize_filter if features else None,
+    )

@@ -1,0 +1,209 @@
+"""What metrics are computed from, each piece made once however many metrics share it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ganzoo_core.components import mixed_seed
+from ganzoo_core.data import ImageData, indices
+from ganzoo_core.errors import DataError, UnsupportedError
+from ganzoo_core.evaluation import real
+from ganzoo_core.evaluation.drawing import draw, eight_bit
+from ganzoo_core.evaluation.features import Features
+from ganzoo_core.evaluation.metrics.frechet import Moments
+from ganzoo_core.evaluation.metrics.similarity import (
+    WINDOW,
+    squared_errors,
+    structural_similarities,
+)
+from ganzoo_core.evaluation.real import Progress, pixels_to_images
+from ganzoo_core.model import Model
+
+IMAGES_KEPT = 4096
+"""The most generated images that are kept as such: metrics over pixels use no more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Generated:
+    """What is kept of the generated images."""
+
+    moments: Moments | None
+    features: Tensor | None
+    """[N, size]"""
+    logits: Tensor | None
+    """[N, classes]"""
+    labels: Tensor | None
+    """[N], what they were asked to show; None where the model takes no classes."""
+    images: Tensor | None
+    """[N, C, H, W] in [-1, 1]; at most `IMAGES_KEPT` of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstructed:
+    """How far reconstructions are from their images."""
+
+    squared_errors: Tensor
+    """[N]"""
+    similarities: Tensor | None
+    """[N]; None of images too small for SSIM."""
+
+
+class Evidence:
+    """A model, data to hold it against, and what several metrics need of both.
+
+    Args:
+        model: to evaluate.
+        data: real images of the model's size.
+        features: to compare them by; None where no metric asks.
+        count: how many images to draw.
+        seed: of the images and of all that metrics draw.
+        batch_size: images at a time.
+        keep: which of `moments`, `features`, `logits` and `images` any metric will ask for.
+        progress: told how it goes.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        data: ImageData,
+        features: Features | None,
+        *,
+        count: int,
+        seed: int = 0,
+        batch_size: int = 64,
+        keep: Collection[str] = (),
+        progress: Progress | None = None,
+    ) -> None:
+        self.model = model
+        self.data = data
+        self.count = count
+        self.seed = seed
+        self.batch_size = batch_size
+        self._features = features
+        self._keep = frozenset(keep)
+        self._progress = progress
+
+    @property
+    def features(self) -> Features:
+        """The feature extractor."""
+        if self._features is None:
+            raise UnsupportedError("this metric needs features; name some with --features")
+        return self._features
+
+    def generator(self, purpose: int) -> torch.Generator:
+        """Return a generator for one metric, so that no metric changes what another draws."""
+        return torch.Generator().manual_seed(mixed_seed(self.seed, 17, purpose))
+
+    @cached_property
+    def generated(self) -> Generated:
+        """The model's images, drawn in one pass and kept only as far as metrics need them."""
+        keep, embedding = self._keep, self._keep & {"moments", "features", "logits"}
+        moments = Moments(self.features.size) if "moments" in keep else None
+        features, logits, labels, images = [], [], [], []
+        kept = 0
+        for drawn in draw(self.model, self.count, self.seed, self.batch_size):
+            if embedding:
+                embedded = self.features.embed(drawn.images)
+                if moments:
+                    moments.add(embedded.features)
+                if "features" in keep:
+                    features.append(embedded.features)
+                if "logits" in keep and embedded.logits is not None:
+                    logits.append(embedded.logits)
+            if drawn.labels is not None:
+                labels.append(drawn.labels)
+            if "images" in keep and kept < IMAGES_KEPT:
+                images.append(drawn.images[: IMAGES_KEPT - kept])
+            kept += len(drawn.images)
+            if self._progress:
+                self._progress("generated images", kept, self.count)
+        return Generated(moments, *map(_joined, (features, logits, labels, images)))
+
+    @cached_property
+    def real_moments(self) -> Moments:
+        """Mean and covariance over all real images."""
+        return real.real_moments(
+            self.data, self.features, batch_size=self.batch_size, progress=self._progress
+        )
+
+    @cached_property
+    def real_features(self) -> Tensor:
+        """Features of as many real images as are drawn, or of all where they are fewer."""
+        return self._real_features(self.count)
+
+    @cached_property
+    def all_real_features(self) -> Tensor:
+        """Features of all real images, in the order of `real_order`."""
+        return self._real_features(len(self.data))
+
+    @cached_property
+    def real_order(self) -> Tensor:
+        """The order in which real images are used: [N], int64."""
+        return torch.from_numpy(indices(len(self.data), len(self.data), 0, self.seed))
+
+    def real_images(self, chosen: Tensor) -> Tensor:
+        """Return real images by their numbers [N]: [N, C, H, W] in [-1, 1]."""
+        return pixels_to_images(self.data.images[chosen.numpy()])
+
+    @cached_property
+    def reconstructed(self) -> Reconstructed:
+        """Errors of the reconstructions of `count` real images, or of all."""
+        count = min(self.count, len(self.data))
+        errors, similarities = [], []
+        for start in range(0, count, self.batch_size):
+            chosen = self.real_order[start : min(start + self.batch_size, count)]
+            images = self.real_images(chosen)
+            rebuilt = self.model.reconstruct(images, batch_size=self.batch_size)
+            rebuilt = eight_bit(rebuilt, f"reconstructions of {self.model.variant}", start)
+            errors.append(squared_errors(images, rebuilt))
+            if self.data.image_size >= WINDOW:
+                similarities.append(structural_similarities(images, rebuilt))
+            if self._progress:
+                self._progress("reconstructed images", start + len(images), count)
+        return Reconstructed(torch.cat(errors), _joined(similarities))
+
+    def needed_logits(self) -> Tensor:
+        """Return the class logits of the generated images.
+
+        Raises:
+            UnsupportedError: the features are no classifier.
+        """
+        if self.generated.logits is None:
+            raise UnsupportedError(
+                f"the features {self.features.name} have no classes; take --features of a "
+                "classifier, such as mnist-convnet or inception_v3.tf_in1k"
+            )
+        return self.generated.logits
+
+    def check_classes(self) -> None:
+        """Check that the features tell the data's own classes apart.
+
+        Raises:
+            DataError: the data have no labels.
+            UnsupportedError: the features have other classes.
+        """
+        if self.data.labels is None:
+            raise DataError(f"{self.data.name} has no labels, which this metric compares with")
+        if self.features.classes != len(self.data.class_names):
+            raise UnsupportedError(
+                f"the features {self.features.name} tell {self.features.classes} classes apart and "
+                f"{self.data.name} has {len(self.data.class_names)}; take --features of a "
+                "classifier of these data"
+            )
+
+    def _real_features(self, count: int) -> Tensor:
+        return real.real_features(
+            self.data,
+            self.features,
+            count,
+            seed=self.seed,
+            batch_size=self.batch_size,
+            progress=self._progress,
+        )
+
+
+def _joined(parts: list[Tensor]) -> Tensor | None:
+    return torch.cat(parts) if parts else None

@@ -1,0 +1,1 @@
+"""My autoencoder, an autoencoder for ganzoo."""

@@ -1,0 +1,1 @@
+"""My gan, a generative adversarial network for ganzoo."""

@@ -1,0 +1,1 @@
+"""My loss, an adversarial loss for ganzoo."""

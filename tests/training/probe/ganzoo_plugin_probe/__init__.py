@@ -1,0 +1,1 @@
+"""Trainers that remember, fail or dawdle: a third party's plugin, for the engine's tests."""
