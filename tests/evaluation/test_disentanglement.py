@@ -48,9 +48,7 @@ SCORES: dict[str, Callable[[Any, Any], float]] = {
     "disentanglement": lambda codes, factors: dci(codes, factors, random()).disentanglement,
     "completeness": lambda codes, factors: dci(codes, factors, random()).completeness,
     "FactorVAE": lambda codes, factors: factor_vae_score(codes, factors, random(), votes=200),
-    "β-VAE": lambda codes, factors: beta_vae_score(
-        codes, factors, random(), points=200, pairs=16
-    ),
+    "β-VAE": lambda codes, factors: beta_vae_score(codes, factors, random(), points=200, pairs=16),
 }
 
 

@@ -125,6 +125,9 @@ def test_a_model_is_published_and_loaded_by_its_name(
     assert loaded["variant"] == "dcgan"
     assert loaded["weights_license"] == "apache-2.0"
     user("publish", model_folder, "me/my-gan").is_one_sentence("hf auth login")
+    found = user("search", "--hub", "my-gan", "--json").json
+    assert [model["id"] for model in found] == ["me/my-gan"]
+    assert "me/my-gan" in user("search", "--hub").out
 
 
 def test_a_name_that_is_nowhere_gets_a_sentence(user: HubUser) -> None:

@@ -1,7 +1,8 @@
 """Search plugins and papers by name or title; spelling need not be exact.
 
 What is found is installed, can be installed, or is only a paper that nobody has written a plugin
-for yet. The registry that is searched came with this release or with `ganzoo registry update`.
+for yet. The registry that is searched came with this release or with `ganzoo registry update`; with
+--hub the Hub's models that ganzoo can load are searched instead.
 """
 
 import argparse
@@ -9,6 +10,7 @@ from typing import Any
 
 from ganzoo_core.cli.options import add_json, positive
 from ganzoo_core.cli.render import print_json, table
+from ganzoo_core.errors import ConfigError
 from ganzoo_core.plugins import read_installed
 from ganzoo_core.registry.searching import Found, search
 
@@ -17,6 +19,7 @@ examples:
   ganzoo search began
   ganzoo search image translation
   ganzoo search super resolution --json
+  ganzoo search --hub mnist
 """
 
 HEADER = ("NAME", "YEAR", "TITLE", "STATUS", "LINK")
@@ -24,7 +27,8 @@ HEADER = ("NAME", "YEAR", "TITLE", "STATUS", "LINK")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("words", nargs="+", help="a name, or words of a title")
+    parser.add_argument("words", nargs="*", help="a name, or words of a title")
+    parser.add_argument("--hub", action="store_true", help="models on the Hub, all without words")
     parser.add_argument("--limit", type=positive, default=20, metavar="N", help="default 20")
     add_json(parser)
 
@@ -32,6 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print what resembles the words, the best first."""
     query = " ".join(options.words)
+    if options.hub:
+        return _search_hub(query, options)
+    if not query:
+        raise ConfigError("say what to search for, such as: ganzoo search began")
     plugins = read_installed().plugins
     installed = {plugin.distribution for plugin in plugins}
     found = [
@@ -44,6 +52,29 @@ def run(options: argparse.Namespace) -> int:
     else:
         rows = [[entry[column.lower()] for column in HEADER] for entry in found]
         print(table(HEADER, rows, elastic=HEADER.index("TITLE")))
+    return 0
+
+
+def _search_hub(query: str, options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from ganzoo_core.hub.upload import search_hub
+
+    found = search_hub(query or None, options.limit)
+    if options.json:
+        changed = [model.last_modified for model in found]
+        print_json(
+            [
+                asdict(model) | {"last_modified": when.isoformat() if when else None}
+                for model, when in zip(found, changed, strict=True)
+            ]
+        )
+    elif not found:
+        print("no model on the Hub matches")
+    else:
+        rows = [[model.id, str(model.downloads), model.license or "not stated"] for model in found]
+        print(table(("MODEL", "DOWNLOADS", "LICENCE"), rows, elastic=0))
+        print("load one with: ganzoo load MODEL")
     return 0
 
 
