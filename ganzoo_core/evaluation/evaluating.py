@@ -11,12 +11,18 @@ from torch import nn
 from ganzoo_core import images
 from ganzoo_core.data import ImageData, open_images
 from ganzoo_core.errors import RunError, UnknownNameError, UnsupportedError
-from ganzoo_core.evaluation.evidence import Evidence
-from ganzoo_core.evaluation.features import default_features, find_features, weights_hash
+from ganzoo_core.evaluation.drawing import generator_of
+from ganzoo_core.evaluation.evidence import LEAST_RECOGNISED, Evidence
+from ganzoo_core.evaluation.features import (
+    Features,
+    default_features,
+    find_features,
+    weights_hash,
+)
 from ganzoo_core.evaluation.measures import MEASURES, Figure
 from ganzoo_core.evaluation.metrics.neighbours import nearest
 from ganzoo_core.evaluation.metrics.similarity import WINDOW
-from ganzoo_core.evaluation.real import Progress
+from ganzoo_core.evaluation.real import Progress, recognised
 from ganzoo_core.evaluation.result import Evaluation, Result, write_evaluation
 from ganzoo_core.files import whole_file
 from ganzoo_core.hub.card import record_evaluation
@@ -59,7 +65,8 @@ def evaluate(
     if any(MEASURES[key].over_features for key in asked):
         extractor = find_features(features or default_features(data, shape[0]), model.device)
     if chosen is None:
-        chosen = default_metrics(model, opened, extractor.classes if extractor else 0)
+        chosen = default_metrics(model, opened, extractor)
+    keep = {need for key in chosen for need in MEASURES[key].keep}
     evidence = Evidence(
         model,
         opened,
@@ -67,8 +74,7 @@ def evaluate(
         count=count,
         seed=seed,
         batch_size=batch_size,
-        keep={need for key in chosen for need in MEASURES[key].keep}
-        | ({"images"} if "memorisation" in chosen else set()),
+        keep=keep | {"images"} if "memorisation" in chosen else keep,
         progress=progress,
     )
     figures = [figure for key in chosen for figure in MEASURES[key].figures(evidence)]
@@ -89,21 +95,22 @@ def evaluate(
     return evaluation
 
 
-def default_metrics(model: Model, data: ImageData, classes: int) -> tuple[str, ...]:
+def default_metrics(model: Model, data: ImageData, features: Features | None) -> tuple[str, ...]:
     """Return the metrics that suit what a model can do and what is known of the data.
 
     Args:
         model: to evaluate.
         data: that it is held against.
-        classes: how many the features tell apart.
+        features: to compare images by; None where the model draws none.
+
+    Raises:
+        UnsupportedError: the model neither samples nor reconstructs.
     """
     chosen: list[str] = []
-    if "sample" in model.verbs:
+    if "sample" in model.verbs and features is not None:
         chosen += ["fid", "kid", "precision-recall", "density-coverage"]
-        if data.labels is not None and classes == len(data.class_names):
-            chosen.append("modes")
-            if any(getattr(network, "classes", 0) == classes for network in _kept(model).values()):
-                chosen.append("class-accuracy")
+        if recognised(data, features) >= LEAST_RECOGNISED:
+            chosen += ["modes", "class-accuracy"] if generator_of(model).classes else ["modes"]
     if "reconstruct" in model.verbs:
         chosen += ["mse", "ssim"] if data.image_size >= WINDOW else ["mse"]
     if not chosen:
@@ -182,7 +189,7 @@ def _kept(model: Model) -> Mapping[str, nn.Module]:
 
 
 def _result(figure: Figure, evidence: Evidence, split: str, resize_filter: str) -> Result:
-    from ganzoo_core.training.run import _public_name
+    from ganzoo_core.training.run import public_name
 
     features = evidence.features if figure.over_features else None
     return Result(
@@ -193,7 +200,7 @@ def _result(figure: Figure, evidence: Evidence, split: str, resize_filter: str) 
         real=figure.real,
         generated=figure.generated,
         seed=evidence.seed,
-        data=_public_name(evidence.data.name),
+        data=public_name(evidence.data.name),
         fingerprint=evidence.data.fingerprint,
         split=split,
         image_size=evidence.data.image_size,

@@ -25,6 +25,9 @@ from ganzoo_core.model import Model
 IMAGES_KEPT = 4096
 """The most generated images that are kept as such: metrics over pixels use no more."""
 
+LEAST_RECOGNISED = 0.85
+"""A classifier that knows a smaller share of the real images cannot judge generated ones."""
+
 
 @dataclass(frozen=True, eq=False)
 class Generated:
@@ -178,20 +181,25 @@ class Evidence:
             )
         return self.generated.logits
 
+    @cached_property
+    def recognised(self) -> float:
+        """The share of real images whose class the features name rightly."""
+        return real.recognised(self.data, self.features, batch_size=self.batch_size)
+
     def check_classes(self) -> None:
-        """Check that the features tell the data's own classes apart.
+        """Check that the features can tell the data's own classes apart.
 
         Raises:
             DataError: the data have no labels.
-            UnsupportedError: the features have other classes.
+            UnsupportedError: the features have other classes, or take real images for wrong ones.
         """
         if self.data.labels is None:
             raise DataError(f"{self.data.name} has no labels, which this metric compares with")
-        if self.features.classes != len(self.data.class_names):
+        if self.recognised < LEAST_RECOGNISED:
             raise UnsupportedError(
-                f"the features {self.features.name} tell {self.features.classes} classes apart and "
-                f"{self.data.name} has {len(self.data.class_names)}; take --features of a "
-                "classifier of these data"
+                f"the features {self.features.name} name the class of {self.recognised:.0%} of the "
+                f"real images of {self.data.name}, too few to judge generated ones; take "
+                "--features of a classifier of these data"
             )
 
     def _real_features(self, count: int) -> Tensor:

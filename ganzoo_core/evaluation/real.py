@@ -67,6 +67,22 @@ def real_features(
     return found
 
 
+def recognised(data: ImageData, features: Features, *, batch_size: int = 64) -> float:
+    """Return the share of real images, 0 to 1, whose class the features name rightly.
+
+    Judged by a thousand of them; 0 where the data have no labels or the features other classes.
+    """
+    if data.labels is None or features.classes != len(data.class_names):
+        return 0.0
+    right, judged = 0, indices(len(data), min(len(data), 1000), 0, 0)
+    for start in range(0, len(judged), batch_size):
+        batch = judged[start : start + batch_size]
+        logits = features.embed(pixels_to_images(data.images[batch])).logits
+        assert logits is not None
+        right += int((logits.argmax(1).numpy() == data.labels[batch]).sum())
+    return right / len(judged)
+
+
 def pixels_to_images(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> Tensor:
     """Bring pixels [N, H, W, C] of 0 to 255 to images [N, C, H, W] in [-1, 1]."""
     return torch.tensor(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1).contiguous()
@@ -100,7 +116,7 @@ def _load(
 ) -> dict[str, np.ndarray[Any, Any]] | None:
     """Read an entry's arrays, or return None if it is missing or not as it was written."""
     try:
-        with np.load(entry, allow_pickle=False) as stored:
+        with entry.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             found = {name: stored[name] for name in shapes}
     except Exception:  # a damaged archive fails in many ways
         return None

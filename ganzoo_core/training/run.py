@@ -392,7 +392,7 @@ def _card(engine: Engine, command: Sequence[str], data: DataChoice, seconds: flo
     settings = engine.settings
     device = engine.device.type
     machine = f"{os.cpu_count()} CPU cores ({platform.machine()})" if device == "cpu" else device
-    name = _public_name(data.source)
+    name = public_name(data.source)
     return Card(
         datasets=(name,),
         training=(
@@ -418,7 +418,7 @@ def _public_command(words: Sequence[str], data: DataChoice, name: str) -> str:
     return shlex.join(kept)
 
 
-def _public_name(source: str) -> str:
+def public_name(source: str) -> str:
     """Return a data source without the folders of the machine it lay on."""
     kind, colon, place = source.partition(":")
     return f"{kind}:{Path(place).name}" if colon and kind != "hub" else source

@@ -193,7 +193,7 @@ def test_values_that_are_not_finite_are_refused_everywhere() -> None:
         lambda: inception_score(broken, seeded()),
         lambda: class_accuracy(broken, torch.zeros(20, dtype=torch.int64)),
     ):
-        with pytest.raises(DataError, match="1 of 20 are infinite or not a number.*number 11"):
+        with pytest.raises(DataError, match=r"1 of 20 are infinite or not a number.*number 11"):
             metric()
 
 

@@ -1,5 +1,6 @@
 """Feature extractors: the shipped classifiers, timm backbones, and features that cannot be had."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -147,17 +148,15 @@ def test_features_that_are_absent_offline_are_one_sentence(tmp_path: Path) -> No
     program = (
         "from ganzoo_core.errors import HubError\n"
         "from ganzoo_core.evaluation.features import find_features\n"
-        "try:\n    find_features('vit_small_patch14_dinov2.lvd142m@224')\n"
+        "try:\n    find_features('test_vit.r160_in1k@96')\n"
         "except HubError as error:\n    print(error)\n"
     )
-    import os
-
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
     said = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True
     )
     assert said.returncode == 0, said.stderr
-    assert "vit_small_patch14_dinov2.lvd142m are not on this machine" in said.stdout
+    assert "test_vit.r160_in1k are not on this machine" in said.stdout
     assert "mnist-convnet" in said.stdout
     assert said.stdout.count("\n") == 1
 

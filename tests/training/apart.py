@@ -119,7 +119,39 @@ def batch_norms() -> list[tuple[str, Any, Any]]:
     ]
 
 
-TASKS: dict[str, Callable[..., int]] = {"run": run, "normalise": normalise}
+def settle(settings: dict[str, Any], out: str, cache: str) -> int:
+    """Train for two steps and write this process's batch statistics, and those of its state."""
+    os.environ["GANZOO_CACHE"] = cache
+
+    from safetensors.torch import save_file
+
+    from ganzoo_core.blueprint import draw_up
+    from ganzoo_core.data import open_images
+    from ganzoo_core.plugins import read_installed
+    from ganzoo_core.training.batches import ImageBatches
+    from ganzoo_core.training.engine import Engine
+    from ganzoo_core.training.processes import Processes
+
+    processes = Processes("cpu")
+    blueprint = draw_up(read_installed(), "dcgan", {**settings, "channels": 1})
+    images = open_images("digits", image_size=16, channels=1)
+    batches = ImageBatches(images, blueprint.training.batch_size, 0, processes)
+    trainer = blueprint.build_trainer(blueprint.build_networks())
+    engine = Engine(trainer, batches, blueprint.training, processes=processes)
+    engine.step()
+    engine.step()
+    results = {
+        f"own/networks/{role}/{name}": buffer.clone()
+        for role, network in engine.networks.items()
+        for name, buffer in network.named_buffers()
+    }
+    state, _ = engine.state()
+    results |= {f"state/{name}": tensor.contiguous() for name, tensor in state.items()}
+    save_file(results, f"{out}.{processes.rank}")
+    return 0
+
+
+TASKS: dict[str, Callable[..., int]] = {"run": run, "normalise": normalise, "settle": settle}
 
 
 def main() -> None:
