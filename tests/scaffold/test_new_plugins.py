@@ -40,7 +40,12 @@ def tool(name: str, *arguments: str | Path) -> None:
 
 
 def files(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    # Another test may have run what was written, which leaves compiled modules behind.
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "__pycache__"
+    }
 
 
 def distance_from_digits(model: Model) -> float:

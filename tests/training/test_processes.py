@@ -226,7 +226,8 @@ def test_local_batch_norm_differs_from_the_joined_batch(
 
 def test_running_statistics_of_local_batch_norm_are_averaged(launched: Jobs) -> None:
     ranks = [load_file(launched.folder / f"settled.{rank}") for rank in (0, 1)]
-    own = [key.removeprefix("own/") for key in ranks[0] if key.endswith("running_mean")]
+    keys = (key for key in ranks[0] if key.endswith("running_mean"))
+    own = [key.removeprefix("own/") for key in keys if key.startswith("own/")]
     assert own
     for key in own:
         first, second = (results[f"own/{key}"] for results in ranks)
