@@ -180,8 +180,8 @@ def machine(device: torch.device) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=20, help="blocks of each (default 20)")
-    parser.add_argument("--steps", type=int, default=3, help="steps of a block (default 3)")
+    parser.add_argument("--rounds", type=int, default=40, help="blocks of each (default 40)")
+    parser.add_argument("--steps", type=int, default=1, help="steps of a block (default 1)")
     parser.add_argument("--threads", type=int, help="of PyTorch (default: its own choice)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", action="store_true", help="print JSON")
