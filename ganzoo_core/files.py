@@ -1,6 +1,7 @@
 """Files written whole or not at all, and errors of the disk said in one sentence."""
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -99,6 +100,12 @@ def read_json(path: Path) -> Any:
         raise RunError(f"{path} cannot be read: {reason(error)}") from None
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is not valid JSON ({error}); it may be damaged") from None
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file's content, in hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 Everything here but `obtain` reads manifests and files only, so that listing weights is quick.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ganzoo_core.errors import HubError, PluginError, UnknownNameError
+from ganzoo_core.files import sha256_of
 from ganzoo_core.hub.files import (
     Progress,
     RemoteFile,
@@ -152,9 +152,8 @@ def shipped_state(weights: Weights) -> State:
     if state != "unverified" or weights.shipped is None:
         return state
     for file in weights.files:
-        with (weights.shipped / file.path).open("rb") as content:
-            if hashlib.file_digest(content, "sha256").hexdigest() != file.sha256:
-                return "damaged"
+        if sha256_of(weights.shipped / file.path) != file.sha256:
+            return "damaged"
     return "verified"
 
 

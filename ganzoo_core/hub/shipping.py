@@ -1,6 +1,5 @@
 """Small weights within a plugin's package: the files and hashes that the Hub would have."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import torch
 
 from ganzoo_core.errors import PluginError
-from ganzoo_core.files import write_json
+from ganzoo_core.files import sha256_of, write_json
 from ganzoo_core.hub.card import read_card
 from ganzoo_core.hub.folder import write_model_folder
 from ganzoo_core.model import Model
@@ -55,7 +54,7 @@ def ship(
     card = read_card(Path(model.origin.where) / "README.md", license=license)
     write_model_folder(model, folder, card, half=half)
     files: list[dict[str, Any]] = [
-        {"path": file.name, "size": file.stat().st_size, "sha256": _sha256(file)}
+        {"path": file.name, "size": file.stat().st_size, "sha256": sha256_of(file)}
         for file in sorted(folder.iterdir())
     ]
     total = sum(file["size"] for file in files)
@@ -85,8 +84,3 @@ def _round_to_half(model: Model) -> None:
         for tensor in (*network.parameters(), *network.buffers()):
             if tensor.is_floating_point():
                 tensor.copy_(tensor.half())
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -172,11 +172,7 @@ def check_manifest(data: object, where: str) -> Manifest:
     try:
         return Manifest.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise PluginError(
-            f"the manifest {where} is malformed at {path}: {first['msg'].lower()}"
-        ) from None
+        raise _malformed(error, where) from None
 
 
 def manifest_json_schema() -> dict[str, Any]:
@@ -195,8 +191,10 @@ def read_checked_manifest(path: Path) -> Manifest:
     except OSError as error:
         raise PluginError(f"the manifest {path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise PluginError(
-            f"the manifest {path} is malformed at {place}: {first['msg'].lower()}"
-        ) from None
+        raise _malformed(error, str(path)) from None
+
+
+def _malformed(error: ValidationError, where: str) -> PluginError:
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"]) or "the file"
+    return PluginError(f"the manifest {where} is malformed at {path}: {first['msg'].lower()}")
