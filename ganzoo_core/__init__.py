@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo_core.errors import GanzooError
 from ganzoo_core.zoo import (
+    compare,
     convert,
     create,
     evaluate,
@@ -23,6 +24,7 @@ from ganzoo_core.zoo import (
     list_variants,
     load,
     publish,
+    reproduce,
     resume,
     train,
 )
@@ -35,6 +37,7 @@ __version__ = "0.1.0"
 __all__ = [
     "GanzooError",
     "Model",
+    "compare",
     "convert",
     "create",
     "evaluate",
@@ -42,6 +45,7 @@ __all__ = [
     "list_variants",
     "load",
     "publish",
+    "reproduce",
     "resume",
     "train",
 ]

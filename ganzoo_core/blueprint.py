@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 from ganzoo_core.components.config import Config
 from ganzoo_core.errors import ConfigError, PluginError, UnknownNameError
 from ganzoo_core.plugins import API_VERSION, Hooks, Installed, Kind, Variant, load_plugin
-from ganzoo_core.plugins.schema import VariantEntry
+from ganzoo_core.plugins.schema import Recipe, VariantEntry
 from ganzoo_core.settings import Settings, accepted, checked, distributed, flattened, merged
 from ganzoo_core.training.settings import TrainingSettings
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from ganzoo_core.components import Loss, Trainer
+    from ganzoo_core.components import Loss, Regularizer, Trainer
 
 SCHEMA_VERSION = 1
+NONE = "none"
+"""What stands for no regulariser where one could be named."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,14 @@ class Blueprint:
     entry: VariantEntry
     networks: Mapping[str, Component]
     loss: Component | None
+    regularizers: Mapping[str, Component]
+    """By their own names, under which they are set."""
     trainer: Component
     training: TrainingSettings
 
     def to_json(self) -> dict[str, Any]:
         """Return the blueprint as pure data, from which `restore` makes it again."""
-        parts = dict(self.networks) | {"trainer": self.trainer}
+        parts = {**self.networks, **self.regularizers, "trainer": self.trainer}
         if self.loss:
             parts["loss"] = self.loss
         return {
@@ -104,8 +108,15 @@ class Blueprint:
         loss: Loss | None = None
         if self.loss:
             loss = self.loss.hooks.build("loss", self.loss.name, self.loss.config)
+        regularizers: list[Regularizer] = [
+            part.hooks.build("regularizer", part.name, part.config)
+            for part in self.regularizers.values()
+        ]
         trainer: Trainer = self.trainer.hooks.build(
-            "trainer", self.trainer.name, self.trainer.config, parts=Parts(networks, loss)
+            "trainer",
+            self.trainer.name,
+            self.trainer.config,
+            parts=Parts(networks, loss, regularizers),
         )
         return trainer
 
@@ -125,7 +136,8 @@ def draw_up(
         installed: the plugins to choose from.
         name: of the variant.
         settings: what the user set, by dotted path; it wins over everything else.
-        components: components to use instead of the recipe's, by role, `loss` or `trainer`.
+        components: components to use instead of the recipe's, by role, `loss`, `regularizer`
+            (several with commas between, or `none`) or `trainer`.
         preset: name of one of the variant's presets.
         shape: `image_size`, `channels` and `classes` of the data, for the parts that have them.
 
@@ -140,10 +152,15 @@ def draw_up(
     if preset is not None and preset not in entry.presets:
         raise UnknownNameError("preset", preset, entry.presets, f"variant {entry.name!r}")
     exchanged = set(components or {})
+    absent = {
+        short
+        for short in (name.rpartition("/")[2] for name in entry.recipe.regularizers)
+        if short not in chosen
+    }
     layers = (
-        _applicable(entry.defaults, models_and_training, exchanged),
+        _applicable(entry.defaults, models_and_training, exchanged, absent),
         accepted(shape or {}, models),
-        _applicable(entry.presets[preset].settings, models_and_training, exchanged)
+        _applicable(entry.presets[preset].settings, models_and_training, exchanged, absent)
         if preset
         else {},
         settings,
@@ -164,6 +181,7 @@ def draw_up(
         entry=entry,
         networks={role: parts[role] for role in entry.recipe.networks},
         loss=parts.get("loss"),
+        regularizers={name: its for name, its in parts.items() if its.kind == "regularizer"},
         trainer=parts["trainer"],
         training=training,
     )
@@ -193,10 +211,20 @@ def restore(installed: Installed, data: object, where: str) -> Blueprint:
     configs = {part: component.config for part, component in stored.components.items()}
     _check_installed(installed, [stored.variant, *names.values()], where)
     settings = flattened(configs | {"training": stored.training})
-    return draw_up(installed, stored.variant, settings, components=names)
+    components = recorded_components(stored.model_dump()["components"])
+    return draw_up(installed, stored.variant, settings, components=components)
+
+
+def recorded_components(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return what `draw_up` takes as components from those of a blueprint in JSON."""
+    regularizers = [its["component"] for its in parts.values() if its["kind"] == "regularizer"]
+    others = {p: its["component"] for p, its in parts.items() if its["kind"] != "regularizer"}
+    # Said even where there are none, since the recipe may have some; not where there is no loss.
+    return others | ({"regularizer": ",".join(regularizers) or NONE} if "loss" in parts else {})
 
 
 class _StoredComponent(BaseModel):
+    kind: str
     component: str
     config: dict[str, Any]
 
@@ -246,6 +274,7 @@ def _chosen(
     }
     if recipe.loss:
         wanted["loss"] = ("loss", components.pop("loss", recipe.loss))
+        wanted |= _regularizers(recipe, components.pop("regularizer", None), wanted)
     wanted["trainer"] = ("trainer", components.pop("trainer", recipe.trainer))
     for part in components:
         raise UnknownNameError("part", part, wanted, f"the recipe of {entry.name!r}")
@@ -256,13 +285,36 @@ def _chosen(
     return chosen
 
 
+def _regularizers(
+    recipe: Recipe, asked: str | None, others: Mapping[str, object]
+) -> dict[str, tuple[Kind, str]]:
+    """Return the regularisers by the names that they are set under."""
+    names = recipe.regularizers
+    if asked is not None:
+        names = [] if asked == NONE else [name.strip() for name in asked.split(",")]
+    found: dict[str, tuple[Kind, str]] = {}
+    for name in names:
+        part = name.rpartition("/")[2]
+        if part in found or part in others or part in ("trainer", "training"):
+            raise ConfigError(
+                f"two parts of this recipe are called {part!r}; leave one of them out"
+            )
+        found[part] = ("regularizer", name)
+    return found
+
+
 def _applicable(
-    settings: Settings, models: Mapping[str, type[Config]], exchanged: set[str]
+    settings: Settings,
+    models: Mapping[str, type[Config]],
+    exchanged: set[str],
+    absent: set[str],
 ) -> Settings:
-    """Leave out what a manifest sets for a component that the user has exchanged."""
+    """Leave out what a manifest sets for a component that the user has exchanged or removed."""
     kept = {}
     for path, value in settings.items():
         part, dot, rest = path.partition(".")
+        if part in absent:
+            continue
         if dot and part in exchanged and rest.partition(".")[0] not in models[part].model_fields:
             continue
         if not dot and exchanged and not accepted({path: value}, models):

@@ -3,19 +3,29 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from ganzoo_core.components import Encoder, Generator, ImageNoise, drawing_from
-from ganzoo_core.errors import UnsupportedError
+from ganzoo_core.components import (
+    Code,
+    Encoder,
+    Generator,
+    ImageNoise,
+    LatentCode,
+    drawing_from,
+)
+from ganzoo_core.errors import UnknownNameError, UnsupportedError
 from ganzoo_core.hub.origin import Origin
 
 if TYPE_CHECKING:
     from ganzoo_core.blueprint import Blueprint
 
 Progress = Callable[[int, int], None]
+Labels = int | Sequence[int] | Tensor | None
+"""What a conditional model is asked for: one class for all images, or one for each."""
 Contract = TypeVar("Contract", bound=nn.Module)
 
 
@@ -47,10 +57,13 @@ class Model:
         able = []
         if self._find(Generator):
             able += ["sample", "interpolate", "decode"]
-        if self._find(Encoder):
+        encoder = self._find(Encoder)
+        if encoder:
             able.append("encode")
         if {"decode", "encode"} <= set(able):
             able.append("reconstruct")
+        if getattr(encoder, "classes", 0):
+            able.append("classify")
         return tuple(able)
 
     @property
@@ -80,6 +93,8 @@ class Model:
         count: int,
         *,
         seed: int = 0,
+        labels: Labels = None,
+        codes: Mapping[str, float] = MappingProxyType({}),
         batch_size: int = 64,
         progress: Progress | None = None,
     ) -> Tensor:
@@ -88,6 +103,9 @@ class Model:
         Args:
             count: how many images, at least 1.
             seed: of the series.
+            labels: of a conditional model: the class that all images show, or one for each image;
+                by default the classes in turn.
+            codes: parts of the latent to set, such as `{"c1": 3}`; see `codes`.
             batch_size: images at a time.
             progress: called with the number of images done and `count`.
 
@@ -95,18 +113,121 @@ class Model:
             [count, channels, height, width], in [-1, 1], on the CPU
 
         Raises:
-            UnsupportedError: the model has no generator, or `count` or `batch_size` is below 1.
+            UnsupportedError: the model has no generator, no such class or code, or `count` or
+                `batch_size` is below 1.
+        """
+        drawn = []
+        done = 0
+        for images, _ in self.batches(
+            count, seed=seed, labels=labels, codes=codes, batch_size=batch_size
+        ):
+            drawn.append(images)
+            done += len(images)
+            if progress:
+                progress(done, count)
+        return torch.cat(drawn)
+
+    def batches(
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        labels: Labels = None,
+        codes: Mapping[str, float] = MappingProxyType({}),
+        batch_size: int = 64,
+    ) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Draw what `sample` draws, a batch at a time, with the labels that were asked for.
+
+        Yields:
+            images [N, channels, height, width] in [-1, 1] and labels [N], int64, both on the CPU;
+            None where the model takes no classes.
+
+        Raises:
+            UnsupportedError: as `sample`.
         """
         generator = self._need(Generator, "sample")
         _check_positive(count=count, batch_size=batch_size)
-        drawn = []
+        asked = self._asked_labels(generator, labels, count)
         for start in range(0, count, batch_size):
             numbers = range(start, min(start + batch_size, count))
             noise = ImageNoise(seed, numbers, self.device)
-            drawn.append(self._generate(generator, generator.latents(len(numbers), noise), noise))
-            if progress:
-                progress(numbers.stop, count)
-        return torch.cat(drawn)
+            latents = generator.latents(len(numbers), noise)
+            for name, value in codes.items():
+                latents = self._with_code(latents, name, torch.full((len(latents),), value))
+            its = None if asked is None else asked[start : numbers.stop]
+            yield self._generate(generator, latents, noise, its), its
+
+    @property
+    def classes(self) -> int:
+        """How many classes its generator can be asked for; 0 where it takes none."""
+        generator = self._find(Generator)
+        return int(getattr(generator, "classes", 0))
+
+    @property
+    def codes(self) -> Mapping[str, LatentCode]:
+        """The parts of the latent that can be set by name.
+
+        They are those that the generator names, such as an InfoGAN's c1; where it names none, each
+        number of a latent [latent_size] is one, from z0 on.
+        """
+        generator = self._find(Generator)
+        if not isinstance(generator, Generator):
+            return {}
+        if generator.codes:
+            return generator.codes
+        if len(generator.latent_shape) != 1:
+            return {}
+        return {f"z{number}": LatentCode(number) for number in range(generator.latent_shape[0])}
+
+    def traverse(
+        self,
+        codes: Mapping[str, Sequence[float]],
+        *,
+        count: int = 8,
+        seed: int = 0,
+        labels: Labels = None,
+    ) -> Tensor:
+        """Draw a grid in which one or two codes take values in turn and all else stays.
+
+        Args:
+            codes: one code with its values, which go along the columns while each row has a latent
+                of its own; or two, the first down the rows and the second along the columns, all
+                of one latent. Codes with a single value are set throughout.
+            count: rows, where only one code moves.
+            seed: of the latents.
+            labels: of a conditional model, as for `sample`: one for all, or one for each row.
+
+        Returns:
+            [rows, columns, channels, height, width], in [-1, 1], on the CPU
+
+        Raises:
+            UnsupportedError: no such code, or none or more than two that move.
+        """
+        generator = self._need(Generator, "traverse its codes")
+        moving = [name for name, values in codes.items() if len(values) > 1]
+        if not 1 <= len(moving) <= 2:
+            raise UnsupportedError(
+                f"a grid has one or two codes that move, not {len(moving)}; give one or two of "
+                "them several values, such as c1=0:9"
+            )
+        *down, along = moving
+        rows = len(codes[down[0]]) if down else count
+        _check_positive(count=count)
+        asked = self._asked_labels(generator, labels, rows)
+        pictures = []
+        for row in range(rows):
+            columns = len(codes[along])
+            # Every image of a row has the same noise, so that only the codes move.
+            noise = ImageNoise(seed, [0 if down else row] * columns, self.device)
+            latents = generator.latents(columns, noise)
+            for name, values in codes.items():
+                its = torch.tensor(values, dtype=torch.float64)
+                if name != along:
+                    its = its[row if name in down else 0].expand(columns)
+                latents = self._with_code(latents, name, its)
+            its_labels = None if asked is None else asked[row].expand(columns)
+            pictures.append(self._generate(generator, latents, noise, its_labels))
+        return torch.stack(pictures)
 
     def interpolate(
         self,
@@ -114,6 +235,7 @@ class Model:
         frames: int = 16,
         *,
         seed: int = 0,
+        labels: Labels = None,
         method: Literal["slerp", "linear"] = "slerp",
     ) -> Tensor:
         """Walk between pairs of latents.
@@ -122,6 +244,7 @@ class Model:
             pairs: how many walks.
             frames: images on each walk, both ends included, at least 2.
             seed: of the latents; walk i goes from image 2i of `sample` to image 2i + 1.
+            labels: of a conditional model, as for `sample`: one for all, or one for each walk.
             method: along the great circle, as suits Gaussian latents, or along the straight line.
 
         Returns:
@@ -135,6 +258,7 @@ class Model:
         if method not in ("slerp", "linear"):
             raise UnsupportedError(f"there is no interpolation {method!r}; choose slerp or linear")
         walk = slerp if method == "slerp" else torch.lerp
+        asked = self._asked_labels(generator, labels, pairs)
         walks = []
         for pair in range(pairs):
             noise = ImageNoise(seed, (2 * pair, 2 * pair + 1), self.device)
@@ -143,11 +267,14 @@ class Model:
             still = ImageNoise(seed, [2 * pair] * frames, self.device)
             shares = torch.linspace(0, 1, frames, device=self.device)
             latents = torch.cat([walk(first, last, share) for share in shares])
-            walks.append(self._generate(generator, latents, still))
+            its = None if asked is None else asked[pair].expand(frames)
+            walks.append(self._generate(generator, latents, still, its))
         return torch.stack(walks)
 
-    def decode(self, latents: Tensor, *, seed: int = 0, batch_size: int = 64) -> Tensor:
-        """Make images of latents [N, *latent_shape]; returns them on the CPU."""
+    def decode(
+        self, latents: Tensor, *, labels: Labels = None, seed: int = 0, batch_size: int = 64
+    ) -> Tensor:
+        """Make images of latents [N, *latent_shape], on the CPU; `labels` as for `sample`."""
         generator = self._need(Generator, "decode")
         wanted = tuple(generator.latent_shape)
         if tuple(latents.shape[1:]) != wanted:
@@ -155,33 +282,99 @@ class Model:
                 f"{self.variant} decodes latents of shape {('N', *wanted)}, not "
                 f"{tuple(latents.shape)}"
             )
+        asked = self._asked_labels(generator, labels, len(latents))
         decoded = []
         for start in range(0, len(latents), batch_size):
             chunk = latents[start : start + batch_size].to(self.device)
             noise = ImageNoise(seed, range(start, start + len(chunk)), self.device)
-            decoded.append(self._generate(generator, chunk, noise))
+            its = None if asked is None else asked[start : start + batch_size]
+            decoded.append(self._generate(generator, chunk, noise, its))
         return torch.cat(decoded)
 
     def encode(self, images: Tensor, *, batch_size: int = 64) -> Tensor:
         """Return the codes of images [N, C, H, W] (the means, of Gaussian codes), on the CPU."""
-        encoder = self._need(Encoder, "encode")
+        codes = self._codes_of(images, "encode", batch_size)
+        return torch.cat([code.mean.cpu() for code in codes])
+
+    def classify(self, images: Tensor, *, batch_size: int = 64) -> Tensor:
+        """Return how probable each class is for images [N, C, H, W]: [N, classes], on the CPU."""
+        codes = self._codes_of(images, "classify", batch_size)
+        return torch.cat([_logits(code, self.variant).softmax(1).cpu() for code in codes])
+
+    def reconstruct(
+        self, images: Tensor, *, labels: Labels = None, batch_size: int = 64
+    ) -> Tensor:
+        """Return what encoding and decoding leaves of images [N, C, H, W], on the CPU.
+
+        A decoder that takes classes is given `labels`, or else those that the encoder names.
+        """
+        self._need(Encoder, "reconstruct")
+        if labels is None and self.classes and "classify" in self.verbs:
+            labels = self.classify(images, batch_size=batch_size).argmax(1)
+        codes = self.encode(images, batch_size=batch_size)
+        return self.decode(codes, labels=labels, batch_size=batch_size)
+
+    def _codes_of(self, images: Tensor, verb: str, batch_size: int) -> Iterator[Code]:
+        if verb not in self.verbs:
+            raise UnsupportedError(
+                f"{self.variant} cannot {verb}; what it can do: "
+                f"{', '.join(self.verbs) or 'nothing'}"
+            )
+        encoder = self._need(Encoder, verb)
         if tuple(images.shape[1:]) != tuple(encoder.image_shape):
             raise UnsupportedError(
                 f"{self.variant} encodes images of shape {('N', *encoder.image_shape)}, not "
                 f"{tuple(images.shape)}"
             )
-        with self._at_rest(encoder):
-            chunks = images.split(batch_size)
-            return torch.cat([encoder(chunk.to(self.device)).mean.cpu() for chunk in chunks])
+        for chunk in images.split(batch_size):
+            with self._at_rest(encoder):
+                yield encoder(chunk.to(self.device))
 
-    def reconstruct(self, images: Tensor, *, batch_size: int = 64) -> Tensor:
-        """Return what encoding and decoding leaves of images [N, C, H, W], on the CPU."""
-        self._need(Encoder, "reconstruct")
-        return self.decode(self.encode(images, batch_size=batch_size), batch_size=batch_size)
+    def _asked_labels(self, generator: Generator, labels: Labels, count: int) -> Tensor | None:
+        """Return the classes of `count` images [count], or None where the model takes none."""
+        classes = generator.classes
+        if not classes:
+            if labels is not None:
+                raise UnsupportedError(f"{self.variant} cannot be asked for a class: it takes none")
+            return None
+        if labels is None:
+            return torch.arange(count) % classes
+        asked = torch.as_tensor(labels, dtype=torch.int64).cpu()
+        if not asked.dim():
+            asked = asked.expand(count)
+        if asked.shape != (count,):
+            raise UnsupportedError(
+                f"{len(asked)} labels were given for {count}; give one for all, or one for each"
+            )
+        if not 0 <= int(asked.min()) <= int(asked.max()) < classes:
+            raise UnsupportedError(
+                f"{self.variant} knows the classes 0 to {classes - 1}, and was asked for "
+                f"{int(asked.min())} to {int(asked.max())}"
+            )
+        return asked
 
-    def _generate(self, generator: Generator, latents: Tensor, noise: ImageNoise) -> Tensor:
+    def _with_code(self, latents: Tensor, name: str, values: Tensor) -> Tensor:
+        known = self.codes
+        if name not in known:
+            raise UnknownNameError("code", name, known, f"the latent of {self.variant}")
+        code = known[name]
+        if code.categorical:
+            whole = values == values.round()
+            if not bool((whole & (values >= 0) & (values < code.size)).all()):
+                raise UnsupportedError(
+                    f"the code {name} of {self.variant} is one of 0 to {code.size - 1}, and was "
+                    f"given {values.tolist()[0]:g}"
+                    if len(values.unique()) == 1
+                    else f"the code {name} of {self.variant} is one of 0 to {code.size - 1}"
+                )
+        return code.written(latents, values.to(latents.device))
+
+    def _generate(
+        self, generator: Generator, latents: Tensor, noise: ImageNoise, labels: Tensor | None
+    ) -> Tensor:
+        its = () if labels is None else (labels.to(self.device),)
         with self._at_rest(generator), drawing_from(noise, generator):
-            images: Tensor = generator(latents)
+            images: Tensor = generator(latents, *its)
         return images.float().cpu()
 
     @contextmanager
@@ -231,6 +424,12 @@ def slerp(first: Tensor, last: Tensor, share: Tensor) -> Tensor:
     curved = (torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / sine
     straight = torch.lerp(a, b, share)
     return torch.where(sine.abs() > 1e-4, curved, straight).view_as(first)
+
+
+def _logits(code: Code, variant: str) -> Tensor:
+    if code.logits is None:
+        raise UnsupportedError(f"the encoder of {variant} promises classes and names none")
+    return code.logits
 
 
 def _check_positive(**numbers: int) -> None:

@@ -1,6 +1,6 @@
-"""What a user types: list, create, train, resume, load, evaluate, fetch, publish and convert."""
+"""What a user types: list, create, train, resume, load, evaluate, compare, fetch, publish and convert."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ganzoo_core.blueprint import Blueprint
     from ganzoo_core.data import DataInfo
     from ganzoo_core.evaluation import Evaluation
+    from ganzoo_core.evaluation.comparison.summary import Comparison
+    from ganzoo_core.evaluation.claims.records import Record
     from ganzoo_core.hub.files import Progress
     from ganzoo_core.hub.origin import Origin
     from ganzoo_core.hub.upload import Published
@@ -136,6 +138,143 @@ def evaluate(
         resize_filter=resize_filter,
         write=write,
         progress=progress,
+    )
+
+
+def reproduce(
+    variant: str,
+    *,
+    small: bool = False,
+    claims: Sequence[str] | None = None,
+    seeds: int | None = None,
+    data: str | None = None,
+    data_root: Path | str | None = None,
+    out: Path | str = "reproductions",
+    device: str = "auto",
+    ship: Path | str | None = None,
+    observer: "Observer | None" = None,
+    recorded: "Callable[[Record, Path], None] | None" = None,
+) -> "list[Record]":
+    """Measure what a variant's paper claims: train over several seeds, evaluate, and judge.
+
+    What was stopped goes on when it is called again with the same arguments, and runs that are
+    finished are not repeated. Each claim's record is kept in the user's data, where
+    `ganzoo list --claims` finds it.
+
+    Args:
+        variant: name of an installed variant.
+        small: with the budgets for two CPU cores instead of the papers' own.
+        claims: names of claims; all that have such a budget by default.
+        seeds: how many trainings, with the seeds 0, 1, …; by default as the manifest says.
+        data: where the claims' data lie here, such as `idx:mnist`, instead of the usual place.
+        data_root: folder that the data's path is relative to.
+        out: folder of the runs: `out`/VARIANT-small/seed-0 and so on.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps", …
+        ship: source folder of the variant's plugin, whose package is to hold the records too.
+        observer: told how the trainings go.
+        recorded: called with each record and the file it was written to.
+
+    Returns:
+        the records, in the manifest's order.
+
+    Raises:
+        GanzooError: an unknown claim or one without such a budget, data that cannot be had, runs of
+            other settings in `out`, or whatever else a user can mend. A training that diverges is
+            counted in the record instead.
+    """
+    from ganzoo_core.reproducing import reproduce as measure_claims
+
+    return measure_claims(
+        variant,
+        small=small,
+        claims=claims,
+        seeds=seeds,
+        data=data,
+        data_root=Path(data_root) if data_root else None,
+        out=Path(out),
+        device=device,
+        ship=Path(ship) if ship else None,
+        observer=observer,
+        recorded=recorded,
+    )
+
+
+def compare(
+    variants: Sequence[str],
+    data: str = "digits",
+    *,
+    budget: str,
+    seeds: int = 3,
+    out: Path | str,
+    components: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    preset: str | None = None,
+    metrics: Sequence[str] | None = None,
+    features: str | None = None,
+    count: int = 10_000,
+    evaluations: int = 4,
+    data_root: Path | str | None = None,
+    on: Literal["local", "ray"] = "local",
+    device: str = "auto",
+    retry_failed: bool = False,
+    observer: "Observer | None" = None,
+) -> "Comparison":
+    """Train and measure variants on equal terms, and rank them.
+
+    All share the data, image size, batch size, budget, seeds and evaluation. The same call goes on
+    with a comparison that was cut off: runs that are finished are not repeated.
+
+    Args:
+        variants: names of installed variants.
+        data: what to learn from and to be held against; see `ganzoo_core.data`.
+        budget: of each run: `5000steps`, `20epochs`, `90s`, `10min` or `2h`. A time is turned into
+            a number of steps by each variant's speed, measured at the beginning.
+        seeds: how many runs of each variant, with the seeds 0, 1, …
+        out: folder of the comparison: its runs, tables, page and picture.
+        components: networks for all variants by role, such as `{"generator": "dcgan"}`, with the
+            same settings in all; a variant whose recipe has no such network, or cannot be built
+            with it, keeps its own.
+        settings: hyper-parameters by dotted path, for every variant with a part that has them.
+        preset: a preset of one or more of the variants. Those without take the image size, the
+            settings of training and those of the shared networks of the first that has it.
+        metrics: names of `ganzoo_core.evaluation.MEASURES`, the first of which ranks; by default
+            those that suit what the models can do.
+        features: the network in whose eyes images are compared, as for `evaluate`.
+        count: how many images to draw for each measurement.
+        evaluations: at how many points of a run, its end included, the first metric is measured, to
+            find the best weights.
+        data_root: folder that the data's path is relative to.
+        on: "local" for one run after another in this process, "ray" for the workers of a Ray.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps", …
+        retry_failed: try runs again that failed before.
+        observer: told how it goes.
+
+    Raises:
+        InterruptedTrainingError: a signal came; the same call goes on.
+        GanzooError: whatever a user can mend, in one sentence. What goes wrong with one variant's
+            run is no error but counted.
+    """
+    from ganzoo_core.evaluation.comparison import comparing
+    from ganzoo_core.training.run import Observer
+
+    return comparing.compare(
+        variants,
+        data,
+        budget=budget,
+        seeds=seeds,
+        out=Path(out),
+        components=components or {},
+        settings=settings or {},
+        preset=preset,
+        metrics=metrics,
+        features=features,
+        count=count,
+        evaluations=evaluations,
+        data_root=Path(data_root) if data_root else None,
+        on=on,
+        device=device,
+        retry_failed=retry_failed,
+        observer=observer or Observer(),
     )
 
 
@@ -301,7 +440,7 @@ def resume(
     """
     from dataclasses import replace
 
-    from ganzoo_core.blueprint import draw_up, restore
+    from ganzoo_core.blueprint import draw_up, recorded_components, restore
     from ganzoo_core.settings import flattened
     from ganzoo_core.training.run import DataChoice, Observer, RunFolder
 
@@ -321,7 +460,7 @@ def resume(
             installed,
             blueprint.variant.full_name,
             recorded | _spread(flattened(settings), recorded),
-            components={p: its["component"] for p, its in _parts(before["blueprint"]).items()},
+            components=recorded_components(_parts(before["blueprint"])),
         )
     return _run(folder, blueprint, choice, device, observer or Observer(), before)
 
@@ -365,7 +504,7 @@ def plan(
         preset=preset,
         shape=shape,
     )
-    return _with_steps(blueprint, data, epochs, info) if epochs is not None else blueprint
+    return with_epochs(blueprint, data, epochs, info) if epochs is not None else blueprint
 
 
 def _run(
@@ -382,7 +521,7 @@ def _run(
     from ganzoo_core.training.processes import Processes
     from ganzoo_core.training.run import check_resumable, new_record, train
 
-    size, channels = _image_shape(blueprint)
+    size, channels = image_shape_of(blueprint)
     processes = Processes(device)
     trainer = blueprint.build_trainer(blueprint.build_networks())
     data = open_images(
@@ -399,8 +538,23 @@ def _run(
     record = new_record(blueprint, choice, data.fingerprint, processes.count)
     if before is not None:
         check_resumable(folder.path, before, record)
+    wants_labels = [
+        role for role, network in trainer.networks.items() if getattr(network, "classes", 0)
+    ]
+    if wants_labels and data.labels is None:
+        raise DataError(
+            f"{data.name} has no labels, and the {wants_labels[0]} of {blueprint.entry.name} is "
+            "trained with classes; choose labelled data or another variant"
+        )
     settings = blueprint.training
-    batches = ImageBatches(data, settings.batch_size, settings.seed, processes, flip=choice.flip)
+    batches = ImageBatches(
+        data,
+        settings.batch_size,
+        settings.seed,
+        processes,
+        flip=choice.flip,
+        labelled=trainer.labelled,
+    )
     engine = Engine(
         trainer,
         batches,
@@ -414,8 +568,12 @@ def _run(
     return train(engine, folder, blueprint, choice, observer)
 
 
-def _image_shape(blueprint: "Blueprint") -> tuple[int, int]:
-    """Return side length and channels of the images that the networks work on."""
+def image_shape_of(blueprint: "Blueprint") -> tuple[int, int]:
+    """Return side length and channels of the images that the networks work on.
+
+    Raises:
+        ConfigError: no network has such settings.
+    """
     for part in blueprint.networks.values():
         size = getattr(part.config, "image_size", None)
         channels = getattr(part.config, "channels", None)
@@ -426,9 +584,14 @@ def _image_shape(blueprint: "Blueprint") -> tuple[int, int]:
     )
 
 
-def _with_steps(
+def with_epochs(
     blueprint: "Blueprint", choice: "DataChoice", epochs: float, info: "DataInfo | None" = None
 ) -> "Blueprint":
+    """Give a training as many steps as passes over the data take.
+
+    Raises:
+        GanzooError: there are too few or too many, or the size of the data is not known.
+    """
     import math
     from dataclasses import replace
 

@@ -16,6 +16,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     return cache
 
 
+@pytest.fixture(autouse=True)
+def own_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the tests out of the user's data."""
+    monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "ganzoo-data"))
+
+
 @pytest.fixture
 def plugins(tmp_path: Path) -> FakePlugins:
     """A folder on the path of the commands under test, to install made-up plugins into."""

@@ -18,6 +18,8 @@ COMMANDS = {
     "train": "train a variant, or go on with a run",
     "sample": "draw images from a trained model",
     "evaluate": "measure a trained model against data",
+    "compare": "train and measure variants on equal terms",
+    "reproduce": "measure what a variant's paper claims",
     "interpolate": "walk between latents of a trained model",
     "load": "load a trained model and show what it is",
     "fetch": "download weights for later",

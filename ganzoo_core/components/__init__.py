@@ -9,13 +9,24 @@ from ganzoo_core.components.config import Config
 from ganzoo_core.components.optimizers import SGD, Adam, Optimizer, Progress, RMSprop, constant
 
 if TYPE_CHECKING:
-    from ganzoo_core.components.loss import AdversarialLoss, Loss, logits_of
+    from ganzoo_core.components.loss import (
+        AdversarialLoss,
+        Judged,
+        Loss,
+        PointwiseLoss,
+        Regularizer,
+        errors_of,
+        logits_of,
+    )
     from ganzoo_core.components.networks import (
         Code,
+        CodeDiscriminator,
+        Decoder,
         Discriminator,
         DiscriminatorOutput,
         Encoder,
         Generator,
+        LatentCode,
     )
     from ganzoo_core.components.noise import (
         ImageNoise,
@@ -43,13 +54,17 @@ __all__ = [
     "AuthorsWeights",
     "Batch",
     "Code",
+    "CodeDiscriminator",
     "Config",
+    "Decoder",
     "Discriminator",
     "DiscriminatorOutput",
     "Encoder",
     "Generator",
     "ImageNoise",
     "JointNoise",
+    "Judged",
+    "LatentCode",
     "Loss",
     "Losses",
     "Noise",
@@ -57,20 +72,40 @@ __all__ = [
     "Optimizer",
     "Parts",
     "Phase",
+    "PointwiseLoss",
     "Progress",
     "RMSprop",
+    "Regularizer",
     "Stage",
     "Step",
     "Trainer",
     "constant",
     "drawing_from",
+    "errors_of",
     "logits_of",
     "mixed_seed",
 ]
 
 _HOMES = {
-    "loss": ("AdversarialLoss", "Loss", "logits_of"),
-    "networks": ("Code", "Discriminator", "DiscriminatorOutput", "Encoder", "Generator"),
+    "loss": (
+        "AdversarialLoss",
+        "Judged",
+        "Loss",
+        "PointwiseLoss",
+        "Regularizer",
+        "errors_of",
+        "logits_of",
+    ),
+    "networks": (
+        "Code",
+        "CodeDiscriminator",
+        "Decoder",
+        "Discriminator",
+        "DiscriminatorOutput",
+        "Encoder",
+        "Generator",
+        "LatentCode",
+    ),
     "noise": ("ImageNoise", "JointNoise", "Noise", "NoisyModule", "drawing_from", "mixed_seed"),
     "trainer": (
         "AuthorsWeights",

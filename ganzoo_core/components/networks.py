@@ -1,11 +1,34 @@
 """What generators, discriminators and encoders promise, so that they mix across plugins."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 
 from ganzoo_core.components.noise import Noise
+
+
+@dataclass(frozen=True)
+class LatentCode:
+    """A part of the latent that has a name, so that it can be set: a class, a slant, a width."""
+
+    start: int
+    """Where it begins in a latent of shape [latent_size]."""
+    size: int = 1
+    """How many numbers it takes: the number of categories of a categorical code, else 1."""
+    categorical: bool = False
+    """Whether it is one-hot; else it is a real number."""
+
+    def written(self, latents: Tensor, values: Tensor) -> Tensor:
+        """Return latents [N, latent_size] in which this code has `values` [N]."""
+        latents = latents.clone()
+        its = values.to(latents).unsqueeze(1)
+        if self.categorical:
+            its = nn.functional.one_hot(values.long(), self.size).to(latents)
+        latents[:, self.start : self.start + self.size] = its
+        return latents
 
 
 class Generator(nn.Module):
@@ -20,6 +43,8 @@ class Generator(nn.Module):
     """Channels, height and width of one image."""
     classes: int = 0
     """How many classes it is conditioned on; 0 where it is not."""
+    codes: Mapping[str, LatentCode] = MappingProxyType({})
+    """Named parts of the latent, where it has some."""
 
     def latents(self, count: int, noise: Noise) -> Tensor:
         """Draw latents from the prior, standard normal unless a subclass says otherwise.
@@ -42,9 +67,25 @@ class Generator(nn.Module):
         raise TypeError(f"{type(self).__name__} does not implement forward")
 
 
+class Decoder(Generator):
+    """A generator that says how likely images are, as a variational autoencoder's decoder does."""
+
+    def log_likelihood(self, images: Tensor, latents: Tensor) -> Tensor:
+        """Return log p(x|z) in nats.
+
+        Args:
+            images: [N, channels, height, width], in [-1, 1]
+            latents: [N, *latent_shape]
+
+        Returns:
+            [N]
+        """
+        raise TypeError(f"{type(self).__name__} does not implement log_likelihood")
+
+
 @dataclass(frozen=True)
 class DiscriminatorOutput:
-    """What a discriminator says of a batch of images; absent parts are None or empty."""
+    """What a discriminator says of a batch of images or codes; absent parts are None or empty."""
 
     logits: Tensor | None
     """[N] or [N, patches…], real above 0; a critic's scores where nothing squashes them."""
@@ -54,6 +95,8 @@ class DiscriminatorOutput:
     """Auxiliary outputs by name, such as class logits [N, classes]."""
     reconstruction: Tensor | None = None
     """[N, C, H, W], where the discriminator is an autoencoder."""
+    images: Tensor | None = None
+    """[N, C, H, W], what was judged: beside its reconstruction, for losses that compare them."""
 
 
 class Discriminator(nn.Module):
@@ -74,6 +117,24 @@ class Discriminator(nn.Module):
         raise TypeError(f"{type(self).__name__} does not implement forward")
 
 
+class CodeDiscriminator(nn.Module):
+    """A network that judges codes: whether an encoder made them, or another distribution did."""
+
+    latent_shape: tuple[int, ...]
+    """Shape of one code."""
+    classes: int = 0
+    """How many classes it is conditioned on; 0 where it is not."""
+
+    def forward(self, codes: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
+        """Judge codes.
+
+        Args:
+            codes: [N, *latent_shape]
+            labels: [N], int64 class numbers; only where `classes` is not 0.
+        """
+        raise TypeError(f"{type(self).__name__} does not implement forward")
+
+
 @dataclass(frozen=True)
 class Code:
     """An encoder's answer: a point, a Gaussian or a grid of discrete codes."""
@@ -84,6 +145,8 @@ class Code:
     """[N, latent_size], natural logarithm; None where the code is not Gaussian."""
     indices: Tensor | None = None
     """[N, …], int64; None where the code is not discrete."""
+    logits: Tensor | None = None
+    """[N, classes], of the image's class, where the encoder names it."""
 
     def draw(self, noise: Noise) -> Tensor:
         """Draw one code of each image's distribution; a point is returned as it is."""
@@ -100,6 +163,8 @@ class Encoder(nn.Module):
     """Channels, height and width of one image."""
     latent_shape: tuple[int, ...]
     """Shape of one code."""
+    classes: int = 0
+    """How many classes it tells apart (`Code.logits`); 0 where it names none."""
 
     def forward(self, images: Tensor) -> Code:
         """Encode images.

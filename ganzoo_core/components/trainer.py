@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from ganzoo_core.components.loss import Loss
+from ganzoo_core.components.loss import Loss, Regularizer
 from ganzoo_core.components.noise import Noise
 from ganzoo_core.components.optimizers import SGD, Adam, Progress, RMSprop, constant
 
@@ -25,6 +25,11 @@ class Parts:
     networks: Mapping[str, Any]
     """The networks by role, each keeping the contract of its kind."""
     loss: Loss | None = None
+    regularizers: Sequence[Regularizer] = ()
+
+
+def unconstrained() -> None:
+    """Leave the weights as the optimiser moved them."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Phase:
     """Factor on the learning rate."""
     repeat: int = 1
     every: int = 1
+    constrain: Callable[[], None] = unconstrained
+    """Called after each update, to bring the weights back to where they may be."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,8 @@ class Batch:
     """[N, channels, height, width], float, in [-1, 1]"""
     labels: Tensor | None = None
     """[N], int64 class numbers"""
+    labelled: "Batch | None" = None
+    """As many images again, of the few whose labels a semi-supervised trainer may see."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -96,10 +105,14 @@ class Trainer:
     hold.
     """
 
+    labelled: int = 0
+    """How many images, spread evenly over the classes, come again as `Batch.labelled`."""
+
     def __init__(self, config: "Config", parts: Parts) -> None:
         self.config = config
         self.networks: Mapping[str, nn.Module] = parts.networks
         self.criterion = parts.loss
+        self.regularizers = parts.regularizers
         self.state: dict[str, Tensor] = {}
 
     def phases(self) -> Sequence[Phase]:

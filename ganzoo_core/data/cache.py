@@ -1,7 +1,7 @@
 """Decoded images on disk: written whole or not at all, found by content, opened by mapping.
 
     data/index/SIGNATURE.json    which content some files had when they were last decoded
-    data/FINGERPRINT/            images.npy, labels.npy, about.json: the content itself
+    data/FINGERPRINT/            images.npy, labels.npy, factors.npy, about.json: the content
 
 Two processes that decode the same data at once write side by side; the first to finish gives the
 entry its name, and the second finds it there and uses it.
@@ -22,7 +22,7 @@ from typing import IO, Any, cast
 import numpy as np
 
 from ganzoo_core.data.pixels import Bytes, PixelFormat
-from ganzoo_core.data.source import Labels
+from ganzoo_core.data.source import Factors, Labels
 from ganzoo_core.errors import DataError
 from ganzoo_core.places import cache_folder
 
@@ -37,11 +37,15 @@ _TEMPORARY = ".decoding-"
 
 @dataclass(frozen=True)
 class Stored:
-    """A whole entry: images [N, H, W, C] mapped read-only, labels [N] or None, class names."""
+    """A whole entry: images [N, H, W, C] mapped read-only, labels [N] or None, class names.
+
+    Factors are None where there are none; their values are mapped read-only too.
+    """
 
     images: Bytes
     labels: Labels | None
     class_names: tuple[str, ...]
+    factors: Factors | None
 
 
 @dataclass(frozen=True)
@@ -101,17 +105,33 @@ def load(folder: Path, fingerprint: str, target: PixelFormat) -> Stored | None:
         size = (entry / "images.npy").stat().st_size
         labels = np.load(entry / "labels.npy", allow_pickle=False) if about["labels"] else None
         names = tuple(about["class_names"])
+        factors = _load_factors(entry, about["factors"]) if "factors" in about else None
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
     if not isinstance(images, np.memmap) or (images.shape, images.dtype) != (shape, np.uint8):
         return None
     if size != images.offset + images.nbytes:
         return None
+    if factors is not None and len(factors.values) != len(images):
+        return None
     if labels is not None:
         if (labels.shape, labels.dtype) != (shape[:1], np.int64):
             return None
         labels.setflags(write=False)
-    return Stored(images, labels, names)
+    return Stored(images, labels, names, factors)
+
+
+def _load_factors(entry: Path, about: dict[str, Any]) -> Factors:
+    """Map the factors of an entry; a ValueError says that they are not whole."""
+    names, sizes = tuple(about["names"]), tuple(about["sizes"])
+    values = np.load(entry / "factors.npy", mmap_mode="r", allow_pickle=False)
+    if not isinstance(values, np.memmap) or values.dtype != np.int64 or values.ndim != 2:
+        raise ValueError("factors are no mapped array of whole numbers")
+    if values.shape[1] != len(names) or len(names) != len(sizes):
+        raise ValueError("factors and their names are not equally many")
+    if (entry / "factors.npy").stat().st_size != values.offset + values.nbytes:
+        raise ValueError("factors are cut off, or go on after their end")
+    return Factors(values, names, sizes)
 
 
 class EntryWriter:
@@ -154,20 +174,33 @@ class EntryWriter:
         with writing(self._folder):
             self._file.write(content)
 
-    def commit(self, labels: Labels | None, class_names: tuple[str, ...]) -> tuple[str, Stored]:
+    def commit(
+        self,
+        labels: Labels | None,
+        class_names: tuple[str, ...],
+        factors: Factors | None = None,
+    ) -> tuple[str, Stored]:
         """Finish the entry, give it its name, and return its fingerprint and what it holds."""
-        described = {
+        described: dict[str, object] = {
             "shape": self._shape(self._count),
             "pixels": self._pixels.hexdigest(),
             "labels": None if labels is None else _digest(labels.astype("<i8").tobytes()),
             "class_names": class_names,
         }
+        if factors is not None:  # so that data without them keep the fingerprint they had
+            described["factors"] = {
+                "values": _digest(factors.values.astype("<i8").tobytes()),
+                "names": factors.names,
+                "sizes": factors.sizes,
+            }
         fingerprint = "sha256:" + _digest(json.dumps(described).encode())
-        about = {
+        about: dict[str, object] = {
             "count": self._count,
             "labels": labels is not None,
             "class_names": class_names,
         }
+        if factors is not None:
+            about["factors"] = {"names": factors.names, "sizes": factors.sizes}
         with writing(self._folder):
             self._file.seek(0)
             if _write_header(self._file, self._shape(self._count)) != self._header_size:
@@ -175,9 +208,9 @@ class EntryWriter:
             _flush(self._file)
             self._file.close()
             if labels is not None:
-                with (self._temporary / "labels.npy").open("wb") as file:
-                    np.save(file, labels, allow_pickle=False)
-                    _flush(file)
+                _save(self._temporary / "labels.npy", labels)
+            if factors is not None:
+                _save(self._temporary / "factors.npy", factors.values)
             _write(self._temporary / "about.json", json.dumps(about).encode())
             return fingerprint, self._name(fingerprint)
 
@@ -250,6 +283,12 @@ def _write_header(file: IO[bytes], shape: tuple[int, ...]) -> int:
     description: dict[str, Any] = {"shape": shape, "fortran_order": False, "descr": "|u1"}
     np.lib.format.write_array_header_1_0(cast(Any, file), description)
     return file.tell()
+
+
+def _save(path: Path, values: Labels) -> None:
+    with path.open("wb") as file:
+        np.save(file, np.ascontiguousarray(values), allow_pickle=False)
+        _flush(file)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ganzoo_core.data import cache
 from ganzoo_core.data.pixels import RESIZE_FILTERS, Bytes, PixelFormat
-from ganzoo_core.data.source import Broken, DataInfo, Labels, Source
+from ganzoo_core.data.source import Broken, DataInfo, FactoredSource, Labels, Source
 from ganzoo_core.data.sources import find_source
 from ganzoo_core.errors import ConfigError, DataError, UnknownNameError
 
@@ -21,9 +21,13 @@ class ImageData:
     """Decoded images, memory-mapped.
 
     `images` is uint8 [N, H, W, C], read-only, with H = W and C = 1 or 3; `labels` is int64 [N] or
-    None, and `class_names` is empty without them. `fingerprint` depends on pixels, labels and class
-    names alone, so that the same images at the same size have it wherever they lie. `skipped` names
-    the broken images that were left out, each as "path: reason".
+    None, and `class_names` is empty without them. `fingerprint` depends on pixels, labels, class
+    names and factors alone, so that the same images at the same size have it wherever they lie.
+    `skipped` names the broken images that were left out, each as "path: reason".
+
+    Where it is known what each image was made from, `factors` is int64 [N, F], read-only, each
+    factor's values numbered from 0; `factor_names` and `factor_sizes` (numbers of values) have F
+    entries. Elsewhere it is None and they are empty.
     """
 
     name: str
@@ -32,6 +36,9 @@ class ImageData:
     class_names: tuple[str, ...]
     fingerprint: str
     skipped: tuple[str, ...]
+    factors: Labels | None = None
+    factor_names: tuple[str, ...] = ()
+    factor_sizes: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -108,6 +115,7 @@ def open_images(
         decoding, stored = _decode(found, target, folder, broken_share, progress)
         cache.remember(folder, key, decoding)
     _check_broken(found, decoding.skipped, decoding.seen, broken_share)
+    factors = stored.factors
     return ImageData(
         source,
         stored.images,
@@ -115,6 +123,7 @@ def open_images(
         stored.class_names,
         decoding.fingerprint,
         decoding.skipped,
+        *((factors.values, factors.names, factors.sizes) if factors else ()),
     )
 
 
@@ -137,6 +146,7 @@ def _decode(
 ) -> tuple[cache.Decoding, cache.Stored]:
     """Decode everything into a new entry of the cache, a block at a time."""
     labels, class_names = found.labels()
+    factors = found.factors() if isinstance(found, FactoredSource) else None
     seen = len(found)
     skipped: dict[int, str] = {}
     done = 0
@@ -153,7 +163,7 @@ def _decode(
         _check_broken(found, tuple(skipped.values()), seen, broken_share)
         if labels is not None:
             labels = np.delete(labels, list(skipped))
-        fingerprint, stored = writer.commit(labels, class_names)
+        fingerprint, stored = writer.commit(labels, class_names, factors)
     return cache.Decoding(fingerprint, seen, tuple(skipped.values())), stored
 
 

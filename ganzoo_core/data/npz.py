@@ -1,23 +1,32 @@
-"""NumPy archives: arrays of images, and labels where there are any, under their usual names."""
+"""NumPy archives: arrays of images, their labels and factors where there are any, by name."""
 
 import math
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 
+from ganzoo_core.data.arrays import (
+    Array,
+    ArrayHeader,
+    read_array,
+    read_header,
+    read_values,
+    reading,
+)
+from ganzoo_core.data.packed import PACKED_KEY, factor_names, find_packed
 from ganzoo_core.data.pixels import Bytes, PixelFormat, fit_block
 from ganzoo_core.data.source import (
     BLOCK_BYTES,
     Broken,
     DataInfo,
+    Factors,
     Labels,
+    Source,
     block_length,
+    checked_factors,
     checked_labels,
     existing,
     numbered_classes,
@@ -26,20 +35,10 @@ from ganzoo_core.data.source import (
 )
 from ganzoo_core.errors import DataError
 
-Array = np.ndarray[Any, Any]
-
 IMAGE_KEYS = ("images", "x", "data", "imgs")
 LABEL_KEYS = ("labels", "label", "y")
+FACTOR_KEYS = ("latents_classes",)
 CHANNELS = (1, 3, 4)
-
-
-@dataclass(frozen=True)
-class ArrayHeader:
-    """What a stored array says of itself before its values are read."""
-
-    shape: tuple[int, ...]
-    fortran: bool
-    dtype: np.dtype[Any]
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,7 @@ class NpzSource:
     path: Path
     images_key: str
     labels_key: str | None
+    factors_key: str | None
     header: ArrayHeader
 
     @property
@@ -67,18 +67,25 @@ class NpzSource:
 
     def signature(self) -> list[object]:
         """Return the state of the archive and the keys."""
-        return ["npz", self.images_key, self.labels_key, *stat_signature([self.path])]
+        factors = [self.factors_key] if self.factors_key else []
+        return ["npz", self.images_key, self.labels_key, *factors, *stat_signature([self.path])]
 
     def labels(self) -> tuple[Labels | None, tuple[str, ...]]:
         """Return the labels, and their numbers as names, or (None, ())."""
         if self.labels_key is None:
             return None, ()
-        place = f"{self.path} ({self.labels_key!r})"
-        with _reading(self.path) as archive, archive.open(f"{self.labels_key}.npy") as stream:
-            header = _read_header(stream, place)
-            values = _read_values(stream, header.shape, header, place)
+        place, values = read_array(self.path, self.labels_key)
         labels = checked_labels(values, len(self), place)
         return labels, numbered_classes(labels)
+
+    def factors(self) -> Factors | None:
+        """Return the factors, with as many values each as are there, or None."""
+        if self.factors_key is None:
+            return None
+        place, values = read_array(self.path, self.factors_key)
+        values = checked_factors(values, len(self), place)
+        sizes = tuple(int(largest) + 1 for largest in values.max(0))
+        return Factors(values, factor_names(len(sizes)), sizes)
 
     def decode(self, target: PixelFormat) -> Iterator[Bytes | Broken]:
         """Yield blocks of images, with float values and 0/1 masks spread over 0 to 255."""
@@ -94,11 +101,11 @@ class NpzSource:
         count, *image_shape = self.header.shape
         # An array stored by columns has no image whole before its end, so it is read at once.
         rows = count if self.header.fortran else rows
-        with _reading(self.path) as archive, archive.open(f"{self.images_key}.npy") as stream:
-            _read_header(stream, self.place)
+        with reading(self.path) as archive, archive.open(f"{self.images_key}.npy") as stream:
+            read_header(stream, self.place)
             for start in range(0, count, rows):
                 shape = (min(rows, count - start), *image_shape)
-                yield _read_values(stream, shape, self.header, self.place)
+                yield read_values(stream, shape, self.header, self.place)
 
     def _to_bytes(self) -> Callable[[Array], Array]:
         """Decide from the range of all values how they become bytes."""
@@ -120,23 +127,27 @@ class NpzSource:
         return lambda block: block.astype(np.uint8) * np.uint8(255)
 
 
-def find_npz(path: Path, source: str, split: str) -> NpzSource:
+def find_npz(path: Path, source: str, split: str) -> Source:
     """Find the images of one split in an archive, by the names of its arrays.
 
     Names that carry the split (`x_train`, `test_images`) come before plain ones (`images`), and
-    where no name is known, the first array of three or four dimensions is taken.
+    where no name is known, the first array of three or four dimensions is taken. An archive with
+    `imgs_packed` is one of packed images; see `PackedSource`.
 
     Raises:
         DataError: There is no such archive, or no array in it that can be read as images.
     """
     if existing(path, source).is_dir():
         raise DataError(f"{source!r}: {path} is a folder, not an .npz file; name the file in it")
-    with _reading(path) as archive:
+    with reading(path) as archive:
         keys = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-        images_key, labels_key = _choose_keys(archive, keys, path, split)
+        if PACKED_KEY in keys:
+            single_split(split, str(path), "take the train split of packed images")
+            return find_packed(path)
+        images_key, labels_key, factors_key = _choose_keys(archive, keys, path, split)
         place = f"{path} ({images_key!r})"
         with archive.open(f"{images_key}.npy") as stream:
-            header = _read_header(stream, place)
+            header = read_header(stream, place)
     readable = header.dtype in (np.uint8, np.bool_) or header.dtype.kind == "f"
     if not readable or len(header.shape) not in (3, 4):
         raise DataError(
@@ -150,12 +161,12 @@ def find_npz(path: Path, source: str, split: str) -> NpzSource:
             f"{place} has shape {list(header.shape)}, in which neither the last nor the second "
             "dimension is a number of channels (1, 3 or 4)"
         )
-    return NpzSource(path, images_key, labels_key, header)
+    return NpzSource(path, images_key, labels_key, factors_key, header)
 
 
 def _choose_keys(
     archive: zipfile.ZipFile, keys: list[str], path: Path, split: str
-) -> tuple[str, str | None]:
+) -> tuple[str, str | None, str | None]:
     by_lower = {key.lower(): key for key in reversed(keys)}
 
     def first(names: tuple[str, ...], style: str) -> str | None:
@@ -164,65 +175,21 @@ def _choose_keys(
 
     for style in (f"{{}}_{split}", f"{split}_{{}}"):
         if images := first(IMAGE_KEYS, style):
-            return images, first(LABEL_KEYS, style)
+            return images, first(LABEL_KEYS, style), first(FACTOR_KEYS, style)
     one_split = f"name its arrays images_train and images_{split}"
     if images := first(IMAGE_KEYS, "{}"):
         single_split(split, str(path), one_split)
-        return images, first(LABEL_KEYS, "{}")
+        return images, first(LABEL_KEYS, "{}"), first(FACTOR_KEYS, "{}")
     for key in keys:
         with archive.open(f"{key}.npy") as stream:
-            dimensions = len(_read_header(stream, f"{path} ({key!r})").shape)
+            dimensions = len(read_header(stream, f"{path} ({key!r})").shape)
         if dimensions in (3, 4):
             single_split(split, str(path), one_split)
-            return key, first(LABEL_KEYS, "{}")
+            return key, first(LABEL_KEYS, "{}"), first(FACTOR_KEYS, "{}")
     raise DataError(
         f"{path} holds no images for {split!r} (its arrays: {', '.join(keys) or 'none'}); store "
         "them under 'images' and their classes under 'labels'"
     )
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open an archive, with everything that can be wrong with it as a DataError."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    except zipfile.BadZipFile as error:
-        raise DataError(
-            f"{path} is not a whole .npz file ({error}); write it again with numpy.savez"
-        ) from error
-    except (EOFError, OSError, RuntimeError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read ({error}); write it again") from error
-
-
-def _read_header(stream: IO[bytes], place: str) -> ArrayHeader:
-    try:
-        version = np.lib.format.read_magic(stream)
-        read = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        header = ArrayHeader(*read(stream))
-    except ValueError as error:
-        raise DataError(f"{place} is not a NumPy array ({error}); write it again") from error
-    if header.dtype.hasobject:
-        raise DataError(
-            f"{place} holds pickled Python objects, which ganzoo does not read because they can "
-            "run code; store plain uint8 or float arrays"
-        )
-    return header
-
-
-def _read_values(
-    stream: IO[bytes], shape: tuple[int, ...], header: ArrayHeader, place: str
-) -> Array:
-    size = math.prod(shape) * header.dtype.itemsize
-    content = stream.read(size)
-    if len(content) != size:
-        raise DataError(f"{place} is truncated: it ends before the values that it names")
-    values = np.frombuffer(content, dtype=header.dtype)
-    return values.reshape(shape, order="F" if header.fortran else "C")
 
 
 def _rounded(values: Array) -> Bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -32,6 +32,19 @@ class DataInfo:
     channels: int
     classes: int
     count: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """What each image was made from, where that is known: shape, size, position and so on.
+
+    `values` is int64 [N, F], the number of each factor's value from 0; `names` and `sizes` say what
+    the F factors are called and how many values each has.
+    """
+
+    values: Labels
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,14 @@ class Source(Protocol):
 
     def decode(self, target: PixelFormat) -> Iterator[Bytes | Broken]:
         """Yield, in order, blocks [B, size, size, channels] of images, and what is broken."""
+
+
+@runtime_checkable
+class FactoredSource(Source, Protocol):
+    """A source that may know what its images were made from; none of them is ever broken."""
+
+    def factors(self) -> Factors | None:
+        """Return the factors of every image, or None."""
 
 
 def existing(path: Path, source: str) -> Path:
@@ -136,6 +157,26 @@ def checked_labels(values: np.ndarray[Any, Any], count: int, place: str) -> Labe
         raise DataError(
             f"labels in {place} run from {values.min()} to {values.max()}; "
             f"number the classes from 0, with fewer than {MOST_CLASSES} of them"
+        )
+    return values.astype(np.int64)
+
+
+def checked_factors(values: np.ndarray[Any, Any], count: int, place: str) -> Labels:
+    """Return factors as int64 [count, F], or raise a DataError that says what is wrong."""
+    if values.ndim != 2 or 0 in values.shape or values.dtype.kind not in "iu":
+        raise DataError(
+            f"factors in {place} are {values.dtype} of shape {list(values.shape)}; give one row of "
+            "whole numbers for each image"
+        )
+    if len(values) != count:
+        raise DataError(
+            f"{place} holds factors of {len(values)} images and there are {count}; they must be "
+            "equally many"
+        )
+    if values.min() < 0 or values.max() >= MOST_CLASSES:
+        raise DataError(
+            f"factors in {place} run from {values.min()} to {values.max()}; number the values of "
+            f"each from 0, with fewer than {MOST_CLASSES} of them"
         )
     return values.astype(np.int64)
 

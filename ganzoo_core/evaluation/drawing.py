@@ -6,9 +6,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ganzoo_core.components import Generator, ImageNoise, drawing_from
+from ganzoo_core.components import Generator
 from ganzoo_core.errors import DataError, UnsupportedError
 from ganzoo_core.model import Model
+
+
+class NonFiniteImagesError(DataError):
+    """Images of a model that are infinite or not a number: it has diverged."""
 
 
 class Drawn(NamedTuple):
@@ -27,24 +31,12 @@ def draw(model: Model, count: int, seed: int, batch_size: int) -> Iterator[Drawn
 
     Raises:
         UnsupportedError: the model has no generator.
-        DataError: an image holds values that are infinite or not a number.
+        NonFiniteImagesError: an image holds values that are infinite or not a number.
     """
-    generator = generator_of(model)
-    for start in range(0, count, batch_size):
-        numbers = range(start, min(start + batch_size, count))
-        noise = ImageNoise(seed, numbers, model.device)
-        labels = torch.tensor(numbers) % generator.classes if generator.classes else None
-        # A model at rest is in eval mode already; training ones are put back as they were.
-        modes = [(layer, layer.training) for layer in generator.modules()]
-        generator.eval()
-        try:
-            with torch.no_grad(), drawing_from(noise, generator):
-                latents = generator.latents(len(numbers), noise)
-                images = generator(latents, None if labels is None else labels.to(model.device))
-        finally:
-            for layer, training in modes:
-                layer.training = training
-        yield Drawn(eight_bit(images.float().cpu(), f"image(s) of {model.variant}", start), labels)
+    start = 0
+    for images, labels in model.batches(count, seed=seed, batch_size=batch_size):
+        yield Drawn(eight_bit(images, f"image(s) of {model.variant}", start), labels)
+        start += len(images)
 
 
 def generator_of(model: Model) -> Generator:
@@ -67,12 +59,12 @@ def eight_bit(images: Tensor, what: str, start: int = 0) -> Tensor:
     """Round images in [-1, 1] to what an 8-bit file would hold, as real images come from such.
 
     Raises:
-        DataError: some are infinite or not a number.
+        NonFiniteImagesError: some are infinite or not a number.
     """
     finite = torch.isfinite(images).flatten(1).all(1)
     if not finite.all():
         first = start + int((~finite).nonzero()[0])
-        raise DataError(
+        raise NonFiniteImagesError(
             f"{what} are infinite or not a number, the first being number {first}: the model has "
             "diverged; train it again, or take an earlier checkpoint"
         )

@@ -23,7 +23,12 @@ from ganzoo_core.evaluation.measures import MEASURES, Figure
 from ganzoo_core.evaluation.metrics.neighbours import nearest
 from ganzoo_core.evaluation.metrics.similarity import WINDOW
 from ganzoo_core.evaluation.real import Progress, recognised
-from ganzoo_core.evaluation.result import Evaluation, Result, write_evaluation
+from ganzoo_core.evaluation.result import (
+    Evaluation,
+    Result,
+    read_evaluation,
+    write_evaluation,
+)
 from ganzoo_core.files import whole_file
 from ganzoo_core.hub.card import record_evaluation
 from ganzoo_core.model import Model
@@ -50,16 +55,20 @@ def evaluate(
     """Measure a model; `ganzoo_core.evaluate` says what the arguments mean."""
     chosen = _checked_metrics(model, metrics)
     folder = place_of(model) if write else None
-    shape = _image_shape(model)
-    opened = open_images(
-        data,
-        image_size=shape[1],
-        channels=shape[0],
-        root=data_root,
-        split=split,
-        resize_filter=resize_filter,
-        progress=(lambda done, total: progress("decoded", done, total)) if progress else None,
-    )
+    shape = image_shape(model)
+
+    def open_split(split: str) -> ImageData:
+        return open_images(
+            data,
+            image_size=shape[1],
+            channels=shape[0],
+            root=data_root,
+            split=split,
+            resize_filter=resize_filter,
+            progress=(lambda done, total: progress("decoded", done, total)) if progress else None,
+        )
+
+    opened = open_split(split)
     extractor = None
     asked = chosen or [key for key, measure in MEASURES.items() if measure.verb in model.verbs]
     if any(MEASURES[key].over_features for key in asked):
@@ -71,17 +80,21 @@ def evaluate(
         model,
         opened,
         extractor,
+        split=split,
+        open_split=open_split,
         count=count,
         seed=seed,
         batch_size=batch_size,
         keep=keep | {"images"} if "memorisation" in chosen else keep,
         progress=progress,
     )
+    for needed in (needed for key in chosen for needed in MEASURES[key].splits):
+        evidence.of_split(needed)  # now, and not after all images have been drawn
     figures = [figure for key in chosen for figure in MEASURES[key].figures(evidence)]
     evaluation = Evaluation(
         model.blueprint.variant.full_name,
-        weights_hash(nn.ModuleDict(_kept(model))),
-        tuple(_result(figure, evidence, split, resize_filter) for figure in figures),
+        weights_hash(nn.ModuleDict(kept(model))),
+        tuple(_result(figure, evidence, resize_filter) for figure in figures),
     )
     if folder:
         whole = write_evaluation(evaluation, folder / "evaluation.json")
@@ -113,6 +126,8 @@ def default_metrics(model: Model, data: ImageData, features: Features | None) ->
             chosen += ["modes", "class-accuracy"] if generator_of(model).classes else ["modes"]
     if "reconstruct" in model.verbs:
         chosen += ["mse", "ssim"] if data.image_size >= WINDOW else ["mse"]
+    if "encode" in model.verbs and data.factors is not None:
+        chosen += [key for key, measure in MEASURES.items() if measure.verb == "encode"]
     if not chosen:
         raise UnsupportedError(
             f"{model.variant} neither samples nor reconstructs, so there is nothing to evaluate"
@@ -136,6 +151,18 @@ def nearest_picture(evidence: Evidence) -> Image.Image:
 
     enlarge = max(1, 64 // evidence.data.image_size)
     return images.grid(torch.cat(rows), columns=neighbours + 1, enlarge=enlarge)
+
+
+def results_of(model: Model) -> tuple[Result, ...]:
+    """Return what was measured before of the very weights of a model in a run's or own folder."""
+    where = Path(model.origin.where)
+    folder = where.parent if model.origin.place == "run" else where
+    try:
+        earlier = read_evaluation(folder / "evaluation.json")
+    except RunError:
+        return ()
+    ours = earlier.weights_hash == weights_hash(nn.ModuleDict(kept(model)))
+    return earlier.results if ours else ()
 
 
 def place_of(model: Model) -> Path | None:
@@ -174,9 +201,9 @@ def _checked_metrics(model: Model, metrics: Sequence[str] | None) -> tuple[str, 
     return tuple(dict.fromkeys(metrics))
 
 
-def _image_shape(model: Model) -> tuple[int, int, int]:
+def image_shape(model: Model) -> tuple[int, int, int]:
     """Return channels, height and width of the images that the model makes or takes."""
-    for network in _kept(model).values():
+    for network in kept(model).values():
         shape = getattr(network, "image_shape", None)
         if shape:
             channels, height, width = shape
@@ -184,14 +211,17 @@ def _image_shape(model: Model) -> tuple[int, int, int]:
     raise UnsupportedError(f"{model.variant} has no network of images, so it cannot be evaluated")
 
 
-def _kept(model: Model) -> Mapping[str, nn.Module]:
+def kept(model: Model) -> Mapping[str, nn.Module]:
+    """Return the networks that a trained model keeps, by role, in the order of its card."""
     return {role: model.networks[role] for role in model.blueprint.entry.recipe.inference}
 
 
-def _result(figure: Figure, evidence: Evidence, split: str, resize_filter: str) -> Result:
+def _result(figure: Figure, evidence: Evidence, resize_filter: str) -> Result:
     from ganzoo_core.training.run import public_name
 
     features = evidence.features if figure.over_features else None
+    split = figure.split or evidence.split
+    data = evidence.of_split(split)
     return Result(
         metric=f"{figure.name}[{features.name}]" if features else figure.name,
         value=figure.estimate.value,
@@ -200,10 +230,10 @@ def _result(figure: Figure, evidence: Evidence, split: str, resize_filter: str) 
         real=figure.real,
         generated=figure.generated,
         seed=evidence.seed,
-        data=public_name(evidence.data.name),
-        fingerprint=evidence.data.fingerprint,
+        data=public_name(data.name),
+        fingerprint=data.fingerprint,
         split=split,
-        image_size=evidence.data.image_size,
+        image_size=data.image_size,
         resize_filter=resize_filter,
         features=features.name if features else None,
         features_hash=features.hash if features else None,

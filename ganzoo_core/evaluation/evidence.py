@@ -1,6 +1,6 @@
 """What metrics are computed from, each piece made once however many metrics share it."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from ganzoo_core.data import ImageData, indices
 from ganzoo_core.errors import DataError, UnsupportedError
 from ganzoo_core.evaluation import real
 from ganzoo_core.evaluation.drawing import draw, eight_bit
+from ganzoo_core.evaluation.encoded import Coded, codes_beside_factors
 from ganzoo_core.evaluation.features import Features
 from ganzoo_core.evaluation.metrics.frechet import Moments
 from ganzoo_core.evaluation.metrics.similarity import (
@@ -19,7 +20,7 @@ from ganzoo_core.evaluation.metrics.similarity import (
     squared_errors,
     structural_similarities,
 )
-from ganzoo_core.evaluation.real import Progress, pixels_to_images
+from ganzoo_core.evaluation.real import Progress, images_to_pixels, pixels_to_images
 from ganzoo_core.model import Model
 
 IMAGES_KEPT = 4096
@@ -42,6 +43,8 @@ class Generated:
     """[N], what they were asked to show; None where the model takes no classes."""
     images: Tensor | None
     """[N, C, H, W] in [-1, 1]; at most `IMAGES_KEPT` of them."""
+    pixels: Tensor | None
+    """[N, C, H, W] of 0 to 255, uint8: all of them in an eighth of the room."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +64,13 @@ class Evidence:
         model: to evaluate.
         data: real images of the model's size.
         features: to compare them by; None where no metric asks.
+        split: of the data that is held against.
+        open_split: opens another split of the same data at the same size; None where there is none.
         count: how many images to draw.
         seed: of the images and of all that metrics draw.
         batch_size: images at a time.
-        keep: which of `moments`, `features`, `logits` and `images` any metric will ask for.
+        keep: which of `moments`, `features`, `logits`, `images` and `pixels` any metric will ask
+            for.
         progress: told how it goes.
     """
 
@@ -74,6 +80,8 @@ class Evidence:
         data: ImageData,
         features: Features | None,
         *,
+        split: str = "train",
+        open_split: Callable[[str], ImageData] | None = None,
         count: int,
         seed: int = 0,
         batch_size: int = 64,
@@ -82,12 +90,15 @@ class Evidence:
     ) -> None:
         self.model = model
         self.data = data
+        self.split = split
         self.count = count
         self.seed = seed
         self.batch_size = batch_size
         self._features = features
+        self._open_split = open_split
+        self._splits = {split: data}
         self._keep = frozenset(keep)
-        self._progress = progress
+        self.progress = progress
 
     @property
     def features(self) -> Features:
@@ -95,6 +106,18 @@ class Evidence:
         if self._features is None:
             raise UnsupportedError("this metric needs features; name some with --features")
         return self._features
+
+    def of_split(self, split: str) -> ImageData:
+        """Return a split of the data, opened when it is first asked for.
+
+        Raises:
+            DataError: the data have no such split.
+        """
+        if split not in self._splits:
+            if self._open_split is None:
+                raise DataError(f"{self.data.name} is given without its split {split!r}")
+            self._splits[split] = self._open_split(split)
+        return self._splits[split]
 
     def generator(self, purpose: int) -> torch.Generator:
         """Return a generator for one metric, so that no metric changes what another draws."""
@@ -105,7 +128,7 @@ class Evidence:
         """The model's images, drawn in one pass and kept only as far as metrics need them."""
         keep, embedding = self._keep, self._keep & {"moments", "features", "logits"}
         moments = Moments(self.features.size) if "moments" in keep else None
-        features, logits, labels, images = [], [], [], []
+        features, logits, labels, images, pixels = [], [], [], [], []
         kept = 0
         for drawn in draw(self.model, self.count, self.seed, self.batch_size):
             if embedding:
@@ -120,16 +143,18 @@ class Evidence:
                 labels.append(drawn.labels)
             if "images" in keep and kept < IMAGES_KEPT:
                 images.append(drawn.images[: IMAGES_KEPT - kept])
+            if "pixels" in keep:
+                pixels.append(images_to_pixels(drawn.images))
             kept += len(drawn.images)
-            if self._progress:
-                self._progress("generated images", kept, self.count)
-        return Generated(moments, *map(_joined, (features, logits, labels, images)))
+            if self.progress:
+                self.progress("generated images", kept, self.count)
+        return Generated(moments, *map(_joined, (features, logits, labels, images, pixels)))
 
     @cached_property
     def real_moments(self) -> Moments:
         """Mean and covariance over all real images."""
         return real.real_moments(
-            self.data, self.features, batch_size=self.batch_size, progress=self._progress
+            self.data, self.features, batch_size=self.batch_size, progress=self.progress
         )
 
     @cached_property
@@ -164,9 +189,20 @@ class Evidence:
             errors.append(squared_errors(images, rebuilt))
             if self.data.image_size >= WINDOW:
                 similarities.append(structural_similarities(images, rebuilt))
-            if self._progress:
-                self._progress("reconstructed images", start + len(images), count)
+            if self.progress:
+                self.progress("reconstructed images", start + len(images), count)
         return Reconstructed(torch.cat(errors), _joined(similarities))
+
+    @cached_property
+    def coded(self) -> Coded:
+        """Codes of `count` real images, or of all, beside the factors that they were made from."""
+        return codes_beside_factors(
+            self.model,
+            self.data,
+            self.real_order[: self.count],
+            batch_size=self.batch_size,
+            progress=self.progress,
+        )
 
     def needed_logits(self) -> Tensor:
         """Return the class logits of the generated images.
@@ -209,7 +245,7 @@ class Evidence:
             count,
             seed=self.seed,
             batch_size=self.batch_size,
-            progress=self._progress,
+            progress=self.progress,
         )
 
 

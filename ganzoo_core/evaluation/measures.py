@@ -4,18 +4,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ganzoo_core.components import ImageNoise
 from ganzoo_core.errors import DataError, UnsupportedError
 from ganzoo_core.evaluation.drawing import generator_of
+from ganzoo_core.evaluation.encoded import negative_log_likelihood
 from ganzoo_core.evaluation.evidence import Evidence
 from ganzoo_core.evaluation.metrics.classes import class_accuracy, mode_coverage
 from ganzoo_core.evaluation.metrics.common import Estimate
+from ganzoo_core.evaluation.metrics.disentanglement import (
+    beta_vae_score,
+    dci,
+    factor_vae_score,
+    mutual_information_gap,
+    separated_attribute_predictability,
+)
 from ganzoo_core.evaluation.metrics.frechet import frechet_distance
 from ganzoo_core.evaluation.metrics.inception_score import inception_score
 from ganzoo_core.evaluation.metrics.kernel import SUBSET_SIZE, kernel_distance
+from ganzoo_core.evaluation.metrics.likelihood import parzen_bandwidth, parzen_log_likelihood
 from ganzoo_core.evaluation.metrics.neighbours import (
     density_coverage,
     memorisation,
@@ -30,8 +40,14 @@ from ganzoo_core.evaluation.metrics.similarity import (
 from ganzoo_core.evaluation.metrics.sliced_wasserstein import sliced_wasserstein
 from ganzoo_core.model import slerp
 
+VALIDATION = 1000
+"""Real images from the end of the training split, by which the width of Parzen windows is chosen."""
+
 PATHS = 1000
 """The most paths that a perceptual path length is averaged over, and pairs of a diversity."""
+
+LIKELIHOODS, DRAWS = 1000, 500
+"""The most images whose likelihood is bounded, and how often the code of each is drawn."""
 
 
 class Figure(NamedTuple):
@@ -43,6 +59,8 @@ class Figure(NamedTuple):
     real: int
     generated: int
     over_features: bool = True
+    split: str | None = None
+    """Of the real images, where it is not the one that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +68,13 @@ class Measure:
     """A metric: what it is, what a model must be able to do for it, and how it is measured."""
 
     summary: str
-    verb: Literal["sample", "reconstruct"]
+    verb: Literal["sample", "reconstruct", "encode"]
     keep: frozenset[str]
     """What it needs of the generated images; see `Evidence`."""
     figures: Callable[[Evidence], list[Figure]]
     over_features: bool = True
+    splits: tuple[str, ...] = ()
+    """Splits of the data that it needs, whichever was asked for."""
 
 
 def _fid(evidence: Evidence) -> list[Figure]:
@@ -180,6 +200,30 @@ def _memorisation(evidence: Evidence) -> list[Figure]:
     return [Figure("memorisation", share, "neither", len(real), len(generated))]
 
 
+def _parzen(evidence: Evidence) -> list[Figure]:
+    """Measure the test images' likelihood under Gaussian windows about generated images.
+
+    As Goodfellow et al. 2014 (section 5, table 1) and their successors did: the width of the
+    windows is the one of ten under which `VALIDATION` images from the end of the training split are
+    most likely; pixels are from 0 to 1; the spread is the standard error over the test images. It
+    is a poor metric: in many dimensions it ranks models by other things than the quality of their
+    images or their true likelihood (Theis, van den Oord and Bethge 2016), and serves only to set a
+    number beside those that were published.
+    """
+    train, test = evidence.of_split("train"), evidence.of_split("test")
+    pixels = evidence.generated.pixels
+    assert pixels is not None
+    samples = pixels.permute(0, 2, 3, 1).flatten(1).double() / 255  # as real images lie
+    validation = torch.tensor(train.images[-VALIDATION:]).flatten(1).double() / 255
+    bandwidth = parzen_bandwidth(validation, samples)
+    likelihood = parzen_log_likelihood(
+        torch.tensor(test.images[:]).flatten(1).double() / 255, samples, bandwidth
+    )
+    counts = (len(test), len(samples))
+    name = "Parzen log-likelihood"
+    return [Figure(name, likelihood, "higher", *counts, over_features=False, split="test")]
+
+
 def _squared_error(evidence: Evidence) -> list[Figure]:
     errors = evidence.reconstructed.squared_errors
     return [Figure("MSE", _mean(errors), "lower", len(errors), len(errors), over_features=False)]
@@ -193,6 +237,69 @@ def _structural_similarity(evidence: Evidence) -> list[Figure]:
             f"{WINDOW} pixels wide; leave ssim out of --metrics"
         )
     return [Figure("SSIM", _mean(values), "higher", len(values), len(values), over_features=False)]
+
+
+def _likelihood(evidence: Evidence) -> list[Figure]:
+    chosen = evidence.real_order[: min(evidence.count, LIKELIHOODS)]
+    bound = negative_log_likelihood(
+        evidence.model,
+        evidence.real_images(chosen),
+        evidence.generator(7),
+        samples=DRAWS,
+        batch_size=evidence.batch_size,
+        progress=evidence.progress,
+    )
+    counts = (len(chosen), 0)
+    return [Figure(f"NLL of {DRAWS} draws", bound, "lower", *counts, over_features=False)]
+
+
+def _factor_vae_score(evidence: Evidence) -> list[Figure]:
+    codes, factors = evidence.coded
+    return _disentangled(
+        evidence, {"FactorVAE score": factor_vae_score(codes, factors, _numbers(evidence, 8))}
+    )
+
+
+def _beta_vae_score(evidence: Evidence) -> list[Figure]:
+    codes, factors = evidence.coded
+    return _disentangled(
+        evidence, {"β-VAE score": beta_vae_score(codes, factors, _numbers(evidence, 9))}
+    )
+
+
+def _mutual_information_gap(evidence: Evidence) -> list[Figure]:
+    return _disentangled(evidence, {"MIG": mutual_information_gap(*evidence.coded)})
+
+
+def _attribute_predictability(evidence: Evidence) -> list[Figure]:
+    codes, factors = evidence.coded
+    score = separated_attribute_predictability(codes, factors, _numbers(evidence, 10))
+    return _disentangled(evidence, {"SAP": score})
+
+
+def _dci(evidence: Evidence) -> list[Figure]:
+    codes, factors = evidence.coded
+    scores = dci(codes, factors, _numbers(evidence, 11))
+    return _disentangled(
+        evidence,
+        {
+            "DCI disentanglement": scores.disentanglement,
+            "DCI completeness": scores.completeness,
+            "DCI informativeness": scores.informativeness,
+        },
+    )
+
+
+def _disentangled(evidence: Evidence, scores: Mapping[str, float]) -> list[Figure]:
+    counts = (len(evidence.coded.codes), 0)
+    return [
+        Figure(name, Estimate(score), "higher", *counts, over_features=False)
+        for name, score in scores.items()
+    ]
+
+
+def _numbers(evidence: Evidence, purpose: int) -> np.random.Generator:
+    return np.random.default_rng(evidence.generator(purpose).initial_seed())
 
 
 def _features(evidence: Evidence) -> Tensor:
@@ -226,6 +333,10 @@ def _rebuilt(summary: str, figures: Callable[[Evidence], list[Figure]]) -> Measu
     return Measure(summary, "reconstruct", frozenset(), figures, over_features=False)
 
 
+def _encoded(summary: str, figures: Callable[[Evidence], list[Figure]]) -> Measure:
+    return Measure(summary, "encode", frozenset(), figures, over_features=False)
+
+
 MEASURES: Mapping[str, Measure] = {
     "fid": _sampled("Fréchet distance to all real images", "moments", _fid),
     "kid": _sampled("kernel distance, mean and deviation over subsets", "features", _kid),
@@ -248,7 +359,26 @@ MEASURES: Mapping[str, Measure] = {
     "ms-ssim": _sampled(
         "multi-scale similarity of pairs", "images", _multiscale_similarity, over_features=False
     ),
+    "parzen": Measure(
+        "log-likelihood under Parzen windows, in nats; poor, and only for comparing with old papers",
+        "sample",
+        frozenset({"pixels"}),
+        _parzen,
+        over_features=False,
+        splits=("train", "test"),
+    ),
     "mse": _rebuilt("squared error of reconstructions, pixels from 0 to 1", _squared_error),
     "ssim": _rebuilt("structural similarity of reconstructions", _structural_similarity),
+    "nll": _rebuilt("negative log-likelihood by importance weighting, in nats", _likelihood),
+    "factor-vae-score": _encoded(
+        "factors named by the dimension that moves least, on data with known factors",
+        _factor_vae_score,
+    ),
+    "beta-vae-score": _encoded(
+        "factors named by a linear classifier of differences", _beta_vae_score
+    ),
+    "mig": _encoded("mutual information gap of codes and factors", _mutual_information_gap),
+    "sap": _encoded("gap of the two dimensions that tell most", _attribute_predictability),
+    "dci": _encoded("disentanglement, completeness and informativeness", _dci),
 }
 """Every metric by the name that `--metrics` takes."""

@@ -88,6 +88,11 @@ def pixels_to_images(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> Tensor:
     return torch.tensor(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1).contiguous()
 
 
+def images_to_pixels(images: Tensor) -> Tensor:
+    """Bring images [N, C, H, W] in [-1, 1] to pixels of 0 to 255 in the same order, uint8."""
+    return images.add(1).mul_(127.5).round_().byte()
+
+
 def _embedded(
     data: ImageData,
     chosen: np.ndarray[Any, np.dtype[np.int64]],

@@ -102,7 +102,7 @@ def _index_entry(model: "Model", card: Card) -> dict[str, Any]:
 
 
 def record_evaluation(
-    card: Path, entry: "VariantEntry", results: Sequence[Mapping[str, Any]]
+    card: Path, entry: "VariantEntry", results: Sequence[Mapping[str, Any]], *, note: str = ""
 ) -> None:
     """Put measured results into the `model-index` of a card, and leave the rest as it is.
 
@@ -110,6 +110,7 @@ def record_evaluation(
         card: the file; one without a header that can be read is left alone.
         entry: of the variant.
         results: as `ganzoo_core.evaluation.Result.to_json` gives them.
+        note: what else there is to know about all of them.
 
     Raises:
         RunError: the card cannot be written.
@@ -129,7 +130,7 @@ def record_evaluation(
                     "task": {"type": entry.task},
                     "dataset": {"name": data, "type": "image", "split": split},
                     "metrics": [
-                        _index_metric(result)
+                        _index_metric(result, note)
                         for result in results
                         if (result["data"], result["split"]) == (data, split)
                     ],
@@ -144,13 +145,14 @@ def record_evaluation(
         partial.write_text(f"---\n{dumped}---\n{rest}", encoding="utf-8")
 
 
-def _index_metric(result: Mapping[str, Any]) -> dict[str, Any]:
+def _index_metric(result: Mapping[str, Any], note: str) -> dict[str, Any]:
     shown = ("spread", "features", "features_hash", "real", "generated", "seed", "weights")
     return {
         "type": str(result["metric"]).partition("[")[0].lower().replace(" ", "-"),
         "name": result["metric"],
         "value": result["value"],
-        "args": {key: result[key] for key in shown if result.get(key) is not None},
+        "args": {key: result[key] for key in shown if result.get(key) is not None}
+        | ({"note": note} if note else {}),
     }
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 
 from ganzoo_core.errors import PluginError
+from ganzoo_core.evaluation.evaluating import results_of
 from ganzoo_core.files import sha256_of, write_json
-from ganzoo_core.hub.card import read_card
+from ganzoo_core.hub.card import read_card, record_evaluation
 from ganzoo_core.hub.folder import write_model_folder
 from ganzoo_core.model import Model
 from ganzoo_core.plugins.installed import MANIFEST_NAME
@@ -37,22 +38,21 @@ def ship(
     Raises:
         PluginError: this is no plugin's folder, it has no such variant, or the weights are too big.
     """
-    manifests = sorted(plugin.glob(f"src/*/{MANIFEST_NAME}"))
-    if len(manifests) != 1:
-        raise PluginError(
-            f"{plugin} is not a plugin's source: no src/PACKAGE/{MANIFEST_NAME} in it"
-        )
-    manifest_file = manifests[0]
+    manifest_file = find_manifest(plugin)
     read_checked_manifest(manifest_file)
     manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
     variant = next((v for v in manifest["variants"] if v["name"] == model.variant), None)
     if variant is None:
         raise PluginError(f"the plugin in {plugin} has no variant {model.variant!r}")
     folder = manifest_file.parent / "pretrained" / f"{model.variant}-{tag}"
+    results = [result.to_json() for result in results_of(model)]
     if half:
         _round_to_half(model)
     card = read_card(Path(model.origin.where) / "README.md", license=license)
     write_model_folder(model, folder, card, half=half)
+    if results:
+        note = "measured before the weights were rounded to half precision" if half else ""
+        record_evaluation(folder / "README.md", model.blueprint.entry, results, note=note)
     files: list[dict[str, Any]] = [
         {"path": file.name, "size": file.stat().st_size, "sha256": sha256_of(file)}
         for file in sorted(folder.iterdir())
@@ -75,6 +75,20 @@ def ship(
     variant["pretrained"] = [*others, entry]
     write_json(manifest_file, manifest)
     return entry
+
+
+def find_manifest(plugin: Path) -> Path:
+    """Return the manifest in the source folder of a plugin, which lies in its package.
+
+    Raises:
+        PluginError: this is no plugin's folder.
+    """
+    manifests = sorted(plugin.glob(f"src/*/{MANIFEST_NAME}"))
+    if len(manifests) != 1:
+        raise PluginError(
+            f"{plugin} is not a plugin's source: no src/PACKAGE/{MANIFEST_NAME} in it"
+        )
+    return manifests[0]
 
 
 @torch.no_grad()

@@ -2,5 +2,6 @@
 
 from ganzoo_core.nn.batch_norm import SyncedBatchNorm, synced
 from ganzoo_core.nn.dropout import Dropout
+from ganzoo_core.nn.gaussian_noise import GaussianNoise
 
-__all__ = ["Dropout", "SyncedBatchNorm", "synced"]
+__all__ = ["Dropout", "GaussianNoise", "SyncedBatchNorm", "synced"]

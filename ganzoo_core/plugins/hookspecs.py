@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
     from ganzoo_core.components import (
         AuthorsWeights,
+        CodeDiscriminator,
         Config,
         Discriminator,
         Encoder,
         Generator,
         Loss,
         Parts,
+        Regularizer,
         Trainer,
     )
 
@@ -57,13 +59,23 @@ def ganzoo_discriminator(component: str, config: Any) -> Discriminator | None:
 
 
 @hookspec(firstresult=True)
+def ganzoo_code_discriminator(component: str, config: Any) -> CodeDiscriminator | None:
+    """Return the discriminator of codes of that name, built from its config."""
+
+
+@hookspec(firstresult=True)
 def ganzoo_encoder(component: str, config: Any) -> Encoder | None:
     """Return the encoder of that name, built from its config."""
 
 
 @hookspec(firstresult=True)
 def ganzoo_loss(component: str, config: Any) -> Loss | None:
-    """Return the loss of that name, with the regularisers that it brings."""
+    """Return the loss of that name, built from its config."""
+
+
+@hookspec(firstresult=True)
+def ganzoo_regularizer(component: str, config: Any) -> Regularizer | None:
+    """Return the penalty or the constraint of that name, which goes beside any loss."""
 
 
 @hookspec(firstresult=True)

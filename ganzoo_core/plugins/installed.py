@@ -22,15 +22,28 @@ MANIFEST_NAME = "ganzoo-plugin.json"
 API_VERSION = (1, 0)
 """Major and minor version of the hooks; a plugin needs the same major and at most this minor."""
 
-Kind = Literal["generator", "discriminator", "encoder", "loss", "trainer"]
+Kind = Literal[
+    "generator",
+    "discriminator",
+    "code_discriminator",
+    "encoder",
+    "loss",
+    "regularizer",
+    "trainer",
+]
 KINDS: dict[Kind, str] = {
     "generator": "generators",
     "discriminator": "discriminators",
+    "code_discriminator": "code_discriminators",
     "encoder": "encoders",
     "loss": "losses",
+    "regularizer": "regularizers",
     "trainer": "trainers",
 }
 """The kinds of component, each with the manifest's list of them."""
+
+DEFAULT_SEEDS = 3
+"""How many trainings measure a claim whose manifest does not say."""
 
 Manifest = dict[str, Any]
 
@@ -426,6 +439,32 @@ def _is_object_of_objects(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(each, dict) for each in value.values())
 
 
+def _each_is(right: Callable[[dict[str, Any]], bool], value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) and right(each) for each in value)
+
+
+def _is_claim(value: dict[str, Any]) -> bool:
+    texts = ("name", "metric", "data", "better")
+    runs = [run for run in (value.get("full"), value.get("small")) if run is not None]
+    return (
+        all(isinstance(value.get(key), str) for key in texts)
+        and isinstance(value.get("value"), int | float)
+        and all(map(_is_run, runs))
+    )
+
+
+def _is_run(value: object) -> bool:
+    if not isinstance(value, dict):
+        return False
+    tables = (value.get(key, {}) for key in ("components", "settings"))
+    lengths = [value[key] for key in ("steps", "epochs") if value.get(key) is not None]
+    return (
+        all(isinstance(table, dict) for table in tables)
+        and len(lengths) == 1
+        and all(isinstance(number, int | float) for number in (*lengths, value.get("seeds", 1)))
+    )
+
+
 def _is_recipe(value: object) -> bool:
     if not isinstance(value, dict) or not _is_object_of_objects(value.get("networks", {})):
         return False
@@ -443,6 +482,10 @@ _SHAPES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "image_sizes": ("a list", lambda value: value is None or isinstance(value, list)),
     "presets": ("an object of objects", _is_object_of_objects),
     "pretrained": ("a list of objects", partial(_is_list_of, dict)),
+    "claims": (
+        "a list of objects, each with a name, metric, data, value and runs",
+        partial(_each_is, _is_claim),
+    ),
 }
 
 

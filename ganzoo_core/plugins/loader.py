@@ -45,7 +45,7 @@ class Hooks:
         """Return a network, loss or trainer, checked to be what its hook promises."""
         from ganzoo_core import components
 
-        contract = getattr(components, kind.capitalize())
+        contract = getattr(components, kind.title().replace("_", ""))
         built = self._call(f"ganzoo_{kind}", component=component, config=config, **parts)
         if not isinstance(built, contract):
             raise self._wrong(f"ganzoo_{kind}", component, f"a {contract.__name__}", built)

@@ -5,12 +5,21 @@ loaded, checked or listed, and publish the JSON schema that editors use.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from ganzoo_core.errors import PluginError
-from ganzoo_core.plugins.installed import KINDS, Kind
+from ganzoo_core.plugins.installed import DEFAULT_SEEDS, KINDS, Kind
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 """Lower-case words and digits, joined by single hyphens."""
@@ -44,7 +53,7 @@ class Paper(_Entry):
 class Part(_Entry):
     """A network of the recipe: which component plays this role."""
 
-    kind: Literal["generator", "discriminator", "encoder"]
+    kind: Literal["generator", "discriminator", "code_discriminator", "encoder"]
     component: ComponentName
 
 
@@ -53,6 +62,8 @@ class Recipe(_Entry):
 
     networks: dict[Role, Part] = Field(min_length=1)
     loss: ComponentName | None = None
+    regularizers: list[ComponentName] = []
+    """Penalties and constraints beside the loss, each with settings under its own name."""
     trainer: ComponentName
     inference: list[Role] = Field(min_length=1)
     """The networks that a trained model keeps, in the order in which its card lists them."""
@@ -87,21 +98,80 @@ class Pretrained(_Entry):
     files: list[PretrainedFile] = Field(min_length=1)
 
 
+class ClaimRun(_Entry):
+    """A training and its evaluation by which a claim is measured."""
+
+    preset: Name | None = None
+    components: dict[Role, ComponentName] = {}
+    """Components to use instead of the recipe's, by role, `loss` or `trainer`."""
+    settings: Settings = {}
+    """Beside the preset's; the seed and the length have fields of their own."""
+    steps: int | None = Field(default=None, ge=1, le=10**9)
+    epochs: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Passes over the data, instead of a number of steps."""
+    count: int = Field(default=10_000, ge=2)
+    """Images that are drawn, or reconstructed, to measure them."""
+    split: Literal["train", "test"] = "train"
+    """Of the real images that they are held against."""
+    features: str | None = None
+    """The network in whose eyes images are compared, where the metric has one."""
+    seeds: int = Field(default=DEFAULT_SEEDS, ge=1, le=1000)
+    """How many trainings, with the seeds 0, 1, …"""
+    budget: str = ""
+    """What it costs in words, where the length and the number of seeds do not say enough."""
+
+    @model_validator(mode="after")
+    def _has_one_length(self) -> Self:
+        if (self.steps is None) == (self.epochs is None):
+            raise PydanticCustomError("length", "exactly one of steps and epochs must be given")
+        for setting in ("training.steps", "training.seed", "steps", "seed"):
+            if setting in self.settings:
+                raise PydanticCustomError(
+                    "length",
+                    "{setting} is no setting here: steps, epochs and seeds say it",
+                    {"setting": setting},
+                )
+        return self
+
+
 class Claim(_Entry):
     """A headline number of the paper, and how to measure it here."""
 
-    metric: str
-    data: str
-    value: float
-    spread: float | None = None
+    name: Name
+    """Unique in the variant, such as `parzen-mnist`."""
+    metric: str = Field(min_length=1)
+    """As `ganzoo evaluate --metrics` takes it; the metric's name where it is not measured here."""
+    figure: str = ""
+    """Which number of the metric, such as `precision`, where it has several."""
+    data: str = Field(min_length=1)
+    """What `--data` takes on anybody's machine, such as `mnist`."""
+    value: float = Field(allow_inf_nan=False)
+    """What the paper reports."""
+    spread: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """The paper's own, where it gives one."""
     unit: str = ""
-    source: str
+    better: Literal["lower", "higher"]
+    source: str = Field(min_length=1)
     """Where it stands in the paper: section, table, page."""
     differs: str = ""
     """What may differ between the paper's measurement and ours."""
-    command: str
-    small_command: str = ""
-    """A smaller budget, for two CPU cores."""
+    full: ClaimRun | None = None
+    """The paper's budget."""
+    small: ClaimRun | None = None
+    """A budget for two CPU cores."""
+    why_not: str = ""
+    """Why there is no full run, or no small one."""
+
+    @model_validator(mode="after")
+    def _can_be_measured_or_says_why_not(self) -> Self:
+        missing = [size for size in ("full", "small") if getattr(self, size) is None]
+        if missing and not self.why_not:
+            raise PydanticCustomError(
+                "claim",
+                "a claim without a {size} run must say why in why_not",
+                {"size": missing[0]},
+            )
+        return self
 
 
 class VariantEntry(_Entry):
@@ -129,6 +199,15 @@ class VariantEntry(_Entry):
     pretrained: list[Pretrained] = []
     claims: list[Claim] = []
 
+    @field_validator("claims")
+    @classmethod
+    def _names_differ(cls, claims: list[Claim]) -> list[Claim]:
+        names = [claim.name for claim in claims]
+        for name in names:
+            if names.count(name) > 1:
+                raise PydanticCustomError("claims", "two claims are called {name}", {"name": name})
+        return claims
+
 
 class ComponentEntry(_Entry):
     """A named component that a plugin brings."""
@@ -142,8 +221,10 @@ class Components(_Entry):
 
     generators: list[ComponentEntry] = []
     discriminators: list[ComponentEntry] = []
+    code_discriminators: list[ComponentEntry] = []
     encoders: list[ComponentEntry] = []
     losses: list[ComponentEntry] = []
+    regularizers: list[ComponentEntry] = []
     trainers: list[ComponentEntry] = []
 
     def of(self, kind: Kind) -> list[ComponentEntry]:

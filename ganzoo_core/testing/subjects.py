@@ -12,6 +12,7 @@ from ganzoo_core.blueprint import Blueprint, draw_up
 from ganzoo_core.components import (
     Batch,
     Code,
+    CodeDiscriminator,
     Config,
     Discriminator,
     DiscriminatorOutput,
@@ -47,7 +48,8 @@ class ComponentSubject:
         for entry in self.hooks.manifest.variants:
             variant = VariantSubject(self.installed, self.hooks.plugin, entry)
             blueprint = variant.blueprint()
-            for part in (*blueprint.networks.values(), blueprint.loss, blueprint.trainer):
+            parts = (*blueprint.networks.values(), *blueprint.regularizers.values())
+            for part in (*parts, blueprint.loss, blueprint.trainer):
                 if part and (part.kind, part.name, part.hooks) == (
                     self.kind,
                     self.name,
@@ -67,7 +69,7 @@ class ComponentSubject:
 
     def network(self) -> nn.Module:
         """Build it, if it is a network."""
-        if self.kind in ("loss", "trainer"):
+        if self.kind in ("loss", "regularizer", "trainer"):
             raise NotApplicableError(f"a {self.kind} is not a network")
         network: nn.Module = self.build()
         return network
@@ -118,13 +120,25 @@ class SmallBatches:
 
     count = 64
 
-    def __init__(self, image_shape: tuple[int, int, int], batch_size: int, classes: int) -> None:
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        batch_size: int,
+        classes: int,
+        *,
+        labelled: bool = False,
+    ) -> None:
         self.image_shape = image_shape
         self.batch_size = batch_size
         self.classes = classes
+        self.labelled = labelled
 
     def draw(self, position: int) -> Batch:
         """Return the batch that begins at image `position`, in tensors of its own."""
+        batch = self._batch(position)
+        return replace(batch, labelled=self._batch(position + 1)) if self.labelled else batch
+
+    def _batch(self, position: int) -> Batch:
         chosen = torch.arange(position, position + self.batch_size) % self.count
         images = random_images(self.count, self.image_shape)[chosen]
         return Batch(images, chosen % self.classes if self.classes else None)
@@ -142,19 +156,26 @@ def engine_of(blueprint: Blueprint, *, networks_seed: int | None = None) -> Engi
         settings = blueprint.training.model_copy(update={"seed": networks_seed})
         seeded = replace(blueprint, training=settings)
     networks = seeded.build_networks()
+    trainer = blueprint.build_trainer(networks)
     return Engine(
-        blueprint.build_trainer(networks),
-        batches_for(networks, blueprint.training.batch_size),
+        trainer,
+        batches_for(networks, blueprint.training.batch_size, labelled=bool(trainer.labelled)),
         blueprint.training,
         inference=blueprint.entry.recipe.inference,
     )
 
 
-def batches_for(networks: Mapping[str, nn.Module], batch_size: int) -> SmallBatches:
+def batches_for(
+    networks: Mapping[str, nn.Module], batch_size: int, *, labelled: bool = False
+) -> SmallBatches:
     """Return batches of the images that the networks work on, with labels if one wants them."""
-    shapes = [network.image_shape for network in networks.values()]
+    shapes = [
+        network.image_shape
+        for network in networks.values()
+        if not isinstance(network, CodeDiscriminator)
+    ]
     classes = max(int(getattr(network, "classes", 0)) for network in networks.values())
-    return SmallBatches(shapes[0], batch_size, classes)  # type: ignore[arg-type]
+    return SmallBatches(shapes[0], batch_size, classes, labelled=labelled)  # type: ignore[arg-type]
 
 
 def random_images(count: int, image_shape: tuple[int, int, int], seed: int = 0) -> Tensor:
@@ -170,13 +191,17 @@ def random_images(count: int, image_shape: tuple[int, int, int], seed: int = 0) 
 
 
 def inputs_for(network: nn.Module, count: int, seed: int = 0) -> tuple[Tensor, ...]:
-    """Return what the contract lets anyone give to a network: latents or images, and labels."""
+    """Return what the contract lets anyone give to a network: images or codes, and labels."""
+    if isinstance(network, Encoder):
+        return (random_images(count, network.image_shape, seed),)
     labels: tuple[Tensor, ...] = ()
     if classes := int(getattr(network, "classes", 0)):
         labels = (torch.arange(count) % classes,)
     if isinstance(network, Generator):
         return network.latents(count, noise_of(seed)), *labels
-    assert isinstance(network, Discriminator | Encoder)
+    if isinstance(network, CodeDiscriminator):
+        return noise_of(seed).normal(count, *network.latent_shape), *labels
+    assert isinstance(network, Discriminator)
     return random_images(count, network.image_shape, seed), *labels
 
 
@@ -203,6 +228,7 @@ def named_tensors(answer: object) -> dict[str, Tensor]:
             "mean": answer.mean,
             "log_variance": answer.log_variance,
             "indices": answer.indices,
+            "logits": answer.logits,
         }
     return {name: tensor for name, tensor in found.items() if tensor is not None}
 

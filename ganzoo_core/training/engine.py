@@ -156,6 +156,11 @@ class Engine:
                     if repetition or not drawn:
                         drawn = self._draw(progress, stage.name)
                     self._update(turn, drawn, progress)
+        if self.trainer.criterion is not None:
+            # What a loss remembers follows from the whole joined batch.
+            self.processes.average_(
+                buffer for buffer in self.trainer.criterion.buffers() if buffer.is_floating_point()
+            )
         if self.averages:
             self._average()
         self.steps_done += 1
@@ -303,6 +308,7 @@ class Engine:
         else:
             turn.optimizer.step()
         turn.optimizer.zero_grad(set_to_none=True)
+        turn.phase.constrain()
 
     def _freeze_all_but(self, learning: tuple[str, ...]) -> None:
         if learning == self._learning:

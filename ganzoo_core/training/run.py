@@ -15,7 +15,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -89,6 +90,13 @@ class Observer:
 
     def logged(self, line: Logged) -> None:
         """A line was written to `metrics.jsonl`."""
+
+    def checkpointing(self, step: int, model: Callable[[], Model]) -> None:
+        """A checkpoint is about to be written; `model()` is the model as it is after `step` steps.
+
+        What is done here is no training time, and is done again if the process dies before the
+        checkpoint is written. The model's networks go on learning afterwards.
+        """
 
     def noted(self, message: str) -> None:
         """Something happened that a person may want to know."""
@@ -259,6 +267,11 @@ def train(
         if saved_at == engine.steps_done:
             return
         _check_finite(engine, folder)
+        if leads:
+            with clock.stopped():
+                observer.checkpointing(
+                    engine.steps_done, lambda: Model(blueprint, engine.inference_networks(roles))
+                )
         tensors, facts = engine.state()
         if leads:
             facts["seconds"] = clock.seconds()
@@ -346,6 +359,16 @@ class _Clock:
     def restart(self) -> None:
         self._began = self._last = time.monotonic()
         self._position = self._engine.position
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            away = time.monotonic() - began
+            self._began += away
+            self._last += away
 
     def seconds(self) -> float:
         return self.before + time.monotonic() - self._began

@@ -62,6 +62,10 @@ def loss(body: str) -> dict[str, str]:
     return subclass("ToyLoss", body)
 
 
+def regularizer(body: str) -> dict[str, str]:
+    return subclass("ToyRegularizer", body)
+
+
 def trainer(body: str) -> dict[str, str]:
     return subclass("ToyTrainer", body)
 
@@ -305,10 +309,56 @@ DEFECTS = {
     "a loss that ignores the fakes": Defect(
         "shapes_and_range",
         "loss/toy",
-        "must depend on the fakes' logits",
+        "must depend on what is said of the fakes",
         loss("""
             def discriminator(self, real, fake):
                 return fake.logits.sum() * 0
+            """),
+    ),
+    "a regulariser that does nothing": Defect(
+        "shapes_and_range",
+        "regularizer/toy",
+        "must penalise or constrain",
+        regularizer("""
+            def penalty(self, judged, noise):
+                return None
+            """),
+    ),
+    "a penalty a judgement": Defect(
+        "shapes_and_range",
+        "regularizer/toy",
+        "a penalty must be a scalar",
+        regularizer("""
+            def penalty(self, judged, noise):
+                return judged.judge(judged.real).logits
+            """),
+    ),
+    "a penalty that ignores the critic": Defect(
+        "shapes_and_range",
+        "regularizer/toy",
+        "must depend on the critic's weights",
+        regularizer("""
+            def penalty(self, judged, noise):
+                return (judged.real.mean().requires_grad_() - 1) ** 2
+            """),
+    ),
+    "a penalty that changes the real images": Defect(
+        "inputs_unchanged",
+        "regularizer/toy",
+        "in place",
+        regularizer("""
+            def penalty(self, judged, noise):
+                return judged.judge(judged.real.mul_(0.5)).logits.square().mean()
+            """),
+    ),
+    "a penalty from the global generator": Defect(
+        "random_state_untouched",
+        "regularizer/toy",
+        "random",
+        regularizer("""
+            def penalty(self, judged, noise):
+                images = judged.real + torch.randn(judged.real.shape)
+                return judged.judge(images).logits.square().mean()
             """),
     ),
     "latents changed in place": Defect(
@@ -872,7 +922,7 @@ def install_autoencoder(install: Install, fault: str = "") -> None:
     def change(manifest: dict[str, Any]) -> None:
         components, entry = manifest["components"], manifest["variants"][0]
         components["encoders"] = components.pop("discriminators")
-        del components["losses"], entry["recipe"]["loss"]
+        del components["losses"], components["regularizers"], entry["recipe"]["loss"]
         networks = entry["recipe"]["networks"]
         networks["encoder"] = networks.pop("discriminator") | {"kind": "encoder"}
         entry["recipe"]["inference"] = ["encoder", "generator"]

@@ -44,6 +44,13 @@ def ganzoo_loss(component, config):
 
 
 @hookimpl
+def ganzoo_regularizer(component, config):
+    from ganzoo_plugin_toy import parts
+
+    return parts.ToyRegularizer()
+
+
+@hookimpl
 def ganzoo_trainer(component, config, parts):
     from ganzoo_plugin_toy.parts import ToyTrainer
 
@@ -61,7 +68,7 @@ from torch.nn.functional import softplus
 
 from ganzoo_core.components import (
     Adam, AdversarialLoss, Config, Discriminator, DiscriminatorOutput, Generator, Losses, Phase,
-    Trainer,
+    Regularizer, Trainer,
 )
 
 
@@ -113,6 +120,13 @@ class ToyLoss(AdversarialLoss):
         return softplus(-fake.logits).mean()
 
 
+class ToyRegularizer(Regularizer):
+    passes = 3.0
+
+    def penalty(self, judged, noise):
+        return judged.judge(judged.real).logits.square().mean()
+
+
 class TrainerConfig(Config):
     lr: float = Field(default=2e-3, gt=0)
 
@@ -151,6 +165,7 @@ def configs():
         "generator/toy": NetworkConfig,
         "discriminator/toy": NetworkConfig,
         "loss/toy": LossConfig,
+        "regularizer/toy": LossConfig,
         "trainer/toy": TrainerConfig,
     }
 """
@@ -201,6 +216,7 @@ def manifest() -> dict[str, Any]:
             "generators": [{"name": "toy", "summary": "Two layers"}],
             "discriminators": [{"name": "toy", "summary": "Three layers"}],
             "losses": [{"name": "toy", "summary": "Non-saturating"}],
+            "regularizers": [{"name": "toy", "summary": "Small logits"}],
             "trainers": [{"name": "toy", "summary": "Alternating"}],
         },
     }

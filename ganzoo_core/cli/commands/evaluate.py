@@ -5,6 +5,7 @@ or a model folder all of it is recorded in evaluation.json and in the model card
 """
 
 import argparse
+from typing import NoReturn
 
 from ganzoo_core.cli.options import (
     add_device,
@@ -22,9 +23,7 @@ examples:
   ganzoo evaluate runs/mnist --data idx:mnist
   ganzoo evaluate dcgan.mnist --data mnist --metrics fid,kid -n 5000
   ganzoo evaluate runs/faces --data folder:faces --features vit_small_patch14_dinov2.lvd142m@224
-metrics:
-  fid, kid, is, precision-recall, density-coverage, modes, class-accuracy, memorisation,
-  diversity, ppl, swd, ms-ssim; of autoencoders: mse, ssim
+  ganzoo evaluate --list-metrics
 """
 
 HEADER = ("METRIC", "VALUE", "SPREAD", "BETTER", "REAL", "GENERATED")
@@ -40,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resize-filter", default="lanczos", help="lanczos (default), bicubic, bilinear or box"
     )
     parser.add_argument("--metrics", help="names with commas between; by default what suits")
+    parser.add_argument("--list-metrics", action=_ListMetrics, help="show their names and leave")
     action = parser.add_argument(
         "--features", help="mnist-convnet, fashion-mnist-convnet or a timm backbone"
     )
@@ -97,6 +97,18 @@ def run(options: argparse.Namespace) -> int:
         f"{first.image_size}×{first.image_size} pixels, seed {first.seed}"
     )
     return 0
+
+
+class _ListMetrics(argparse.Action):
+    def __init__(self, option_strings: list[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from ganzoo_core.evaluation import MEASURES
+
+        rows = [(name, each.verb, each.summary) for name, each in MEASURES.items()]
+        print(table(("METRIC", "OF", "WHAT"), rows, elastic=2))
+        parser.exit()
 
 
 def _features(**_: object) -> list[str]:

@@ -1,11 +1,12 @@
 """Show what is known about a variant, or a paper. Reads manifests and runs no plugin's code."""
 
 import argparse
+from collections.abc import Iterator
 
 from ganzoo_core.cli.options import add_json, add_variant
 from ganzoo_core.cli.render import facts, print_json
 from ganzoo_core.errors import UnknownNameError
-from ganzoo_core.plugins import Installed, read_installed
+from ganzoo_core.plugins import Installed, Variant, read_installed
 
 EXAMPLES = """\
 examples:
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
     recipe = entry.get("recipe", {})
     parts = [f"{role}: {part['component']}" for role, part in recipe.get("networks", {}).items()]
     parts += [f"{part}: {recipe[part]}" for part in ("loss", "trainer") if recipe.get(part)]
+    parts += [f"regularizer: {name}" for name in recipe.get("regularizers", ())]
     sizes = entry.get("image_sizes")
     print(f"{variant.name} - {entry.get('title', '')}\n{entry.get('summary', '')}\n")
     print(
@@ -65,8 +67,42 @@ def run(options: argparse.Namespace) -> int:
             ]
         )
     )
+    for line in _claims(variant):
+        print(line)
     print(f"\ntrain it with: ganzoo train {variant.name} --data digits")
     return 0
+
+
+def _claims(variant: Variant) -> Iterator[str]:
+    """Yield what the paper claims, what was measured of it, and the commands that measure it."""
+    if not variant.entry.get("claims"):
+        return
+    from ganzoo_core.evaluation.claims import declared, overview
+
+    rows, notes = overview.claim_rows(variant)
+    for claim in variant.entry["claims"]:
+        yield f"\nclaim {claim['name']}"
+        said = [
+            ("metric", f"{declared.metric_name(claim)}, on {claim['data']}"),
+            ("paper", f"{declared.paper_value(claim)} ({claim.get('source', '')})"),
+            ("differs", claim.get("differs", "")),
+        ]
+        for row in rows:
+            if row.claim is claim:
+                *_, measured, budget, verdict = row.cells()
+                shown = f"{measured} ({budget}): {verdict}" if row.record else verdict
+                said.append(("measured", shown))
+        for size in declared.SIZES:
+            if claim.get(size):
+                said.append((size, declared.budget(claim[size])))
+                said.append(("", declared.reproduce_command(variant.name, claim, size)))
+                train, evaluate = declared.commands(
+                    variant.name, variant.entry["claims"], claim, size
+                )
+                said += [("", f"which runs, a seed: {train}"), ("", f"and: {evaluate}")]
+        said.append(("why not", claim.get("why_not", "")))
+        yield facts(said)
+    yield from notes
 
 
 def _print_listed(

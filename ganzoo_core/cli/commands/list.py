@@ -13,6 +13,7 @@ examples:
   ganzoo list
   ganzoo list "*gan*" --pretrained
   ganzoo list --family autoencoder --json
+  ganzoo list --claims
 """
 
 HEADER = ("VARIANT", "FAMILY", "TASK", "PAPER", "YEAR", "PLUGIN", "VERSION", "PRETRAINED", "STATUS")
@@ -24,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--family", help="only this family, such as gan or autoencoder")
     parser.add_argument("--task", help="only this task, such as unconditional-image-generation")
     parser.add_argument("--pretrained", action="store_true", help="only those with weights")
+    parser.add_argument(
+        "--claims", action="store_true", help="what their papers claim, beside what was measured"
+    )
     add_json(parser)
 
 
@@ -31,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
     """Print the table."""
     installed = read_installed()
     shown = [variant for variant in installed.variants() if _wanted(variant, options)]
+    if options.claims:
+        return _show_claims(shown, options)
     if options.json:
         left_out = [
             {"plugin": plugin.distribution, "version": plugin.version, "problem": plugin.problem}
@@ -47,6 +53,24 @@ def run(options: argparse.Namespace) -> int:
         print("no plugin is installed; get all of ours with: pip install 'ganzoo-core[all]'")
     for plugin in installed.broken:
         print(f"left out: {plugin.distribution} {plugin.version}: {plugin.problem}")
+    return 0
+
+
+def _show_claims(variants: list[Variant], options: argparse.Namespace) -> int:
+    from ganzoo_core.evaluation.claims.overview import HEADER, claim_rows
+
+    found = [claim_rows(variant) for variant in variants]
+    rows = [row for its_rows, _ in found for row in its_rows]
+    notes = [note for _, its_notes in found for note in its_notes]
+    if options.json:
+        print_json({"claims": [row.to_json() for row in rows], "left_out": notes})
+        return 0
+    if rows:
+        print(table(HEADER, [row.cells() for row in rows], elastic=HEADER.index("BUDGET")))
+    else:
+        print("no installed variant that matches declares a claim")
+    for note in notes:
+        print(note)
     return 0
 
 

@@ -1,15 +1,36 @@
-"""Draw images from a trained model; the same seed gives the same images."""
+"""Draw images from a trained model; the same seed gives the same images.
+
+A conditional model draws its classes in turn unless --class names some. --code sets a part of the
+latent, such as an InfoGAN's c1 or a decoder's z0: c1=3 for all images, c1=0:9 for all of these in
+turn, c2=-2:2 for ten steps between, c2=-2:2:5 for five. One code that moves makes a row of each
+latent; two make a grid, the first down and the second along.
+"""
 
 import argparse
+from math import isfinite
+from typing import TYPE_CHECKING, Any
 
 from ganzoo_core.cli.options import add_device, add_json, add_model, natural, path, positive
 from ganzoo_core.cli.render import print_json
+from ganzoo_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganzoo_core.model import Model
+
+MOST_CLASSES = 100_000
+"""The most classes that one range may name."""
+STEPS = 10
+"""Values of a real code that moves, where their number is not given."""
 
 EXAMPLES = """\
 examples:
   ganzoo sample runs/mnist -n 64 --seed 1 --out grid.png
   ganzoo sample runs/mnist -n 10000 --out samples.npz
   ganzoo sample runs/mnist -n 100 --out folder-of-pngs
+  ganzoo sample cgan.mnist --class 0-9 -n 100
+  ganzoo sample infogan.mnist --code c1=0:9 --code c2=-2:2 --out codes.png
 """
 
 
@@ -23,6 +44,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=path,
         default=path("samples.png"),
         help=".png or .jpg for a grid, .npz for an array, .gif, or a folder (default samples.png)",
+    )
+    parser.add_argument(
+        "--class",
+        dest="classes",
+        type=classes,
+        metavar="CLASSES",
+        help="of a conditional model: 7, 0-9 or 1,3,5 in turn",
+    )
+    parser.add_argument(
+        "--code",
+        action="append",
+        default=[],
+        metavar="NAME=VALUES",
+        help="set or move a part of the latent: c1=0:9, c2=-2:2",
     )
     parser.add_argument("--columns", type=positive, help="of the grid")
     parser.add_argument("--enlarge", type=positive, default=1, help="pixels a pixel of the grid")
@@ -40,19 +75,91 @@ def run(options: argparse.Namespace) -> int:
     images.check_format(options.out)
     model = zoo.load(options.model, device=options.device)
     with counting("sampling", quiet=options.json) as progress:
-        drawn = model.sample(
-            options.count, seed=options.seed, batch_size=options.batch_size, progress=progress
-        )
-    images.save(drawn, options.out, columns=options.columns, enlarge=options.enlarge)
+        drawn, columns = _drawn(model, options, progress)
+    columns = options.columns or columns
+    images.save(drawn, options.out, columns=columns, enlarge=options.enlarge)
     if options.json:
         print_json(
             {
                 "out": str(options.out),
-                "count": options.count,
+                "count": len(drawn),
                 "seed": options.seed,
                 "shape": list(drawn.shape),
             }
         )
     else:
-        print(f"{options.count} images of seed {options.seed}: {options.out}")
+        print(f"{len(drawn)} images of seed {options.seed}: {options.out}")
     return 0
+
+
+def classes(text: str) -> list[int]:
+    """Read class numbers: 7, 0-9 or 1,3,5-7."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        numbers = range(natural(first), natural(last if dash else first) + 1)
+        if not 0 < len(numbers) <= MOST_CLASSES:
+            raise argparse.ArgumentTypeError(f"{part!r} is no range of classes, such as 0-9")
+        found += numbers
+    return found
+
+
+def _drawn(
+    model: "Model", options: argparse.Namespace, progress: Any
+) -> "tuple[Tensor, int | None]":
+    """Return the images [N, C, H, W] and how many columns suit them."""
+    its = options.classes
+    codes = dict(_values(text, model) for text in options.code)
+    if any(len(values) > 1 for values in codes.values()):
+        if its and len(its) > 1:
+            raise ConfigError("--code moves a code for one class; give --class a single one")
+        rows = model.traverse(
+            codes,
+            count=min(options.count, 8),
+            seed=options.seed,
+            labels=its[0] if its else None,
+        )
+        return rows.flatten(0, 1), rows.shape[1]
+    labels = [its[number % len(its)] for number in range(options.count)] if its else None
+    drawn = model.sample(
+        options.count,
+        seed=options.seed,
+        labels=labels,
+        codes={name: values[0] for name, values in codes.items()},
+        batch_size=options.batch_size,
+        progress=progress,
+    )
+    return drawn, len(its) if its and len(its) > 1 else None
+
+
+def _values(text: str, model: "Model") -> tuple[str, list[float]]:
+    """Read NAME=VALUE, NAME=FIRST:LAST or NAME=FIRST:LAST:STEPS."""
+    name, _, rest = text.partition("=")
+    name = name.strip()
+    try:
+        first, last, steps = _bounds(rest)
+    except ValueError:
+        raise ConfigError(
+            f"--code takes NAME=VALUE, NAME=FIRST:LAST or NAME=FIRST:LAST:STEPS, and got {text!r}"
+        ) from None
+    if first == last:
+        return name, [first]
+    code = model.codes.get(name)
+    if code is not None and code.categorical and steps is None:
+        if not (first.is_integer() and last.is_integer() and first < last):
+            raise ConfigError(f"the code {name} takes whole numbers, such as {name}=0:9")
+        return name, [float(value) for value in range(int(first), int(last) + 1)]
+    steps = steps or STEPS
+    return name, [first + (last - first) * number / (steps - 1) for number in range(steps)]
+
+
+def _bounds(text: str) -> tuple[float, float, int | None]:
+    parts = text.split(":")
+    if len(parts) > 3:
+        raise ValueError(text)
+    first = float(parts[0])
+    last = float(parts[1]) if len(parts) > 1 else first
+    steps = int(parts[2]) if len(parts) > 2 else None
+    if not (isfinite(first) and isfinite(last)) or (steps is not None and not 2 <= steps <= 1000):
+        raise ValueError(text)
+    return first, last, steps

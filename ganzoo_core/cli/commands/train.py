@@ -30,10 +30,20 @@ examples:
   ganzoo train dcgan --data idx:mnist --preset mnist --epochs 5 --out runs/mnist
   ganzoo train dcgan --data folder:photos --image-size 64 --steps 20000
   ganzoo train dcgan --loss minimax --set generator.width=64 --dry-run
+  ganzoo train dcgan --regularizer gradient-penalty --set gradient-penalty.weight=1
   ganzoo train --resume runs/mnist
 """
 
-_PARTS = ("generator", "discriminator", "encoder", "loss", "trainer")
+_PARTS = {
+    "generator": "generator",
+    "discriminator": "discriminator",
+    "encoder": "encoder",
+    "decoder": "generator",
+    "loss": "loss",
+    "regularizer": "regularizer",
+    "trainer": "trainer",
+}
+"""What a recipe may call its parts, each with its kind of component."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,9 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     terms.add_argument("--image-size", type=positive, help="side of the images in pixels")
     terms.add_argument("--seed", type=natural, help="of everything random (default 0)")
     terms.add_argument("--precision", choices=("fp32", "bf16", "fp16"))
-    for part in _PARTS:
+    for part, kind in _PARTS.items():
         action = terms.add_argument(f"--{part}", help=f"another {part} than the recipe's")
-        completed(action, component_names(part))
+        completed(action, component_names(kind))
     terms.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="any other setting"
     )

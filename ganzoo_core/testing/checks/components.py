@@ -8,11 +8,17 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ganzoo_core.components import Config, Loss
-from ganzoo_core.testing.checks.shapes import COUNT, judgement, sides_of
+from ganzoo_core.components import Config, Loss, Regularizer
+from ganzoo_core.testing.checks.shapes import COUNT, judgement, sides_of, turn
 from ganzoo_core.testing.checks.watching import changes_nothing, random_state_kept
 from ganzoo_core.testing.report import NotKeptError
-from ganzoo_core.testing.subjects import ComponentSubject, answer_of, in_mode, inputs_for
+from ganzoo_core.testing.subjects import (
+    ComponentSubject,
+    answer_of,
+    in_mode,
+    inputs_for,
+    noise_of,
+)
 
 SMALL = 4096
 """Numbers that a build for the meta device may compute with, such as a table of rates."""
@@ -97,6 +103,11 @@ def inputs_unchanged(component: ComponentSubject) -> None:
         with changes_nothing(component.title, (real, fake)):
             sides_of(built, real, fake)
         return
+    if isinstance(built, Regularizer):
+        _, judged = turn(0)
+        with changes_nothing(component.title, (judged.real, judged.fake)):
+            built.penalty(judged, noise_of(0))
+        return
     inputs = inputs_for(built, COUNT)
     for training in (True, False):
         with (
@@ -114,6 +125,12 @@ def random_state_untouched(component: ComponentSubject) -> None:
     if isinstance(built, Loss):
         with random_state_kept(f"running {component.title}"):
             sides_of(built, judgement((COUNT,), 0), judgement((COUNT,), 1))
+        return
+    if isinstance(built, Regularizer):
+        critic, judged = turn(0)
+        with random_state_kept(f"running {component.title}"):
+            built.penalty(judged, noise_of(0))
+            built.constrain(critic)
         return
     for training in (True, False):
         with (

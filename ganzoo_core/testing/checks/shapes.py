@@ -8,12 +8,15 @@ from torch import Tensor, nn
 from ganzoo_core.components import (
     AdversarialLoss,
     Code,
+    CodeDiscriminator,
     Config,
     Discriminator,
     DiscriminatorOutput,
     Encoder,
     Generator,
+    Judged,
     Loss,
+    Regularizer,
 )
 from ganzoo_core.errors import UnsupportedError
 from ganzoo_core.testing.report import NotApplicableError, NotKeptError
@@ -26,6 +29,7 @@ from ganzoo_core.testing.subjects import (
     noise_of,
 )
 
+SMALL_IMAGE = (1, 4, 4)
 COUNT = 3
 """Images in a batch here: no network may count on a power of two."""
 
@@ -36,12 +40,15 @@ def shapes_and_range(component: ComponentSubject) -> None:
     if isinstance(built, Loss):
         _check_loss(built, component.name)
         return
+    if isinstance(built, Regularizer):
+        _check_regularizer(built, component.title)
+        return
     _check_attributes(built, component)
     for training in (True, False):
         with in_mode(built, training=training), torch.no_grad():
             if isinstance(built, Generator):
                 _check_generator(built, component.title)
-            elif isinstance(built, Discriminator):
+            elif isinstance(built, Discriminator | CodeDiscriminator):
                 _check_discriminator(built, component.title)
             elif isinstance(built, Encoder):
                 _check_encoder(built, component.title)
@@ -57,7 +64,22 @@ def adversarial(loss: Loss) -> AdversarialLoss:
 def judgement(shape: tuple[int, ...], seed: int) -> DiscriminatorOutput:
     """Return what a discriminator with random logits of this shape might say."""
     generator = torch.Generator().manual_seed(seed)
-    return DiscriminatorOutput(torch.randn(shape, generator=generator))
+    return DiscriminatorOutput(
+        torch.randn(shape, generator=generator),
+        features=torch.randn(COUNT, 5, generator=generator),
+        reconstruction=torch.rand(COUNT, *SMALL_IMAGE, generator=generator) * 2 - 1,
+        images=torch.rand(COUNT, *SMALL_IMAGE, generator=generator) * 2 - 1,
+    )
+
+
+def turn(seed: int) -> tuple[Discriminator, Judged]:
+    """Return a small critic and its turn at random images."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        critic = _SmallCritic()
+    generator = torch.Generator().manual_seed(seed)
+    real, fake = (torch.rand(COUNT, *SMALL_IMAGE, generator=generator) * 2 - 1 for _ in range(2))
+    return critic, Judged(critic, real, fake)
 
 
 def sides_of(loss: Loss, real: DiscriminatorOutput, fake: DiscriminatorOutput) -> dict[str, Tensor]:
@@ -74,7 +96,9 @@ def _check_loss(loss: Loss, name: str) -> None:
         real, fake = judgement(shape, 0), judgement(shape, 1)
         assert real.logits is not None
         assert fake.logits is not None
+        assert fake.reconstruction is not None
         fake.logits.requires_grad_()
+        fake.reconstruction.requires_grad_()
         for side, total in sides_of(loss, real, fake).items():
             if not isinstance(total, Tensor) or total.dim():
                 raise NotKeptError(
@@ -82,16 +106,66 @@ def _check_loss(loss: Loss, name: str) -> None:
                     f"{name} for logits {list(shape)} is {_shown(total)}"
                 )
             _must_be_numbers(f"the {side}'s loss", total, name)
-            (gradient,) = torch.autograd.grad(total, fake.logits, allow_unused=True)
-            if gradient is None or not gradient.any():
+            said = (fake.logits, fake.reconstruction)
+            gradients = torch.autograd.grad(total, said, allow_unused=True)
+            if not any(gradient is not None and gradient.any() for gradient in gradients):
                 raise NotKeptError(
-                    f"both sides of an adversarial loss must depend on the fakes' logits, and the "
-                    f"{side}'s of {name} does not"
+                    f"both sides of an adversarial loss must depend on what is said of the fakes, "
+                    f"and the {side}'s of {name} does not"
                 )
 
 
+def _check_regularizer(regularizer: Regularizer, title: str) -> None:
+    critic, judged = turn(0)
+    penalty = regularizer.penalty(judged, noise_of(0))
+    before = copy.deepcopy(critic.state_dict())
+    with torch.no_grad():
+        regularizer.constrain(critic)
+    constrains = any(not torch.equal(before[n], now) for n, now in critic.state_dict().items())
+    if penalty is None:
+        if not constrains and not _grown(critic, regularizer):
+            raise NotKeptError(
+                f"a regulariser must penalise or constrain, and {title} does neither to a small "
+                "critic"
+            )
+        return
+    if not isinstance(penalty, Tensor) or penalty.dim():
+        raise NotKeptError(f"a penalty must be a scalar, and that of {title} is {_shown(penalty)}")
+    _must_be_numbers("the penalty", penalty, title)
+    weights = list(critic.parameters())
+    gradients = torch.autograd.grad(penalty, weights, allow_unused=True)
+    if not any(gradient is not None and gradient.any() for gradient in gradients):
+        raise NotKeptError(f"a penalty must depend on the critic's weights, and {title} does not")
+
+
+def _grown(critic: nn.Module, regularizer: Regularizer) -> bool:
+    """Say whether a constraint changes weights that are larger than fresh ones."""
+    with torch.no_grad():
+        for weight in critic.parameters():
+            weight.mul_(100)
+        before = copy.deepcopy(critic.state_dict())
+        regularizer.constrain(critic)
+    return any(not torch.equal(before[n], now) for n, now in critic.state_dict().items())
+
+
+class _SmallCritic(Discriminator):
+    """Two layers with a curve between them, so that a gradient's norm depends on the image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image_shape = SMALL_IMAGE
+        self.hidden = nn.Linear(16, 8)
+        self.to_logit = nn.Linear(8, 1)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
+        features = torch.tanh(self.hidden(images.flatten(1)))
+        return DiscriminatorOutput(self.to_logit(features).squeeze(1), features)
+
+
 def _check_attributes(network: nn.Module, component: ComponentSubject) -> None:
-    names = ["image_shape"]
+    names = []
+    if not isinstance(network, CodeDiscriminator):
+        names.append("image_shape")
     if not isinstance(network, Discriminator):
         names.append("latent_shape")
     for name in names:
@@ -103,7 +177,9 @@ def _check_attributes(network: nn.Module, component: ComponentSubject) -> None:
                 f"{name} must be {wanted} of whole numbers above 0, and that of "
                 f"{component.title} is {shape!r}"
             )
-    _check_image_shape(network, component.config(), component.title)
+    if "image_shape" in names:
+        _check_image_shape(network, component.config(), component.title)
+    _check_classes(network, component.config(), component.title)
 
 
 def _check_image_shape(network: nn.Module, config: Config, title: str) -> None:
@@ -115,6 +191,9 @@ def _check_image_shape(network: nn.Module, config: Config, title: str) -> None:
                 f"image_shape must follow from the setting {name}, and {title} built with "
                 f"{name} = {asked} has image_shape {network.image_shape!r}"
             )
+
+
+def _check_classes(network: nn.Module, config: Config, title: str) -> None:
     asked = getattr(config, "classes", 0)
     if asked != getattr(network, "classes", 0):
         raise NotKeptError(
@@ -155,7 +234,7 @@ def _largest_when_grown(generator: Generator) -> float:
     return largest
 
 
-def _check_discriminator(discriminator: Discriminator, title: str) -> None:
+def _check_discriminator(discriminator: Discriminator | CodeDiscriminator, title: str) -> None:
     answer = answer_of(discriminator, inputs_for(discriminator, COUNT))
     if not isinstance(answer, DiscriminatorOutput):
         raise NotKeptError(
@@ -171,7 +250,7 @@ def _check_discriminator(discriminator: Discriminator, title: str) -> None:
     for name, tensor in named.items():
         _must_be_per_image(name, tensor, title)
         _must_be_numbers(name, tensor, title)
-    if answer.reconstruction is not None:
+    if answer.reconstruction is not None and isinstance(discriminator, Discriminator):
         wanted = (COUNT, *discriminator.image_shape)
         _must_have_shape("reconstruction", answer.reconstruction, wanted, title)
 

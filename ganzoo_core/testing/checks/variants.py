@@ -9,7 +9,15 @@ import torch
 from torch import Tensor
 
 from ganzoo_core.blueprint import draw_up, restore
-from ganzoo_core.components import Batch, Encoder, Generator, Losses, Phase, Step
+from ganzoo_core.components import (
+    Batch,
+    CodeDiscriminator,
+    Encoder,
+    Generator,
+    Losses,
+    Phase,
+    Step,
+)
 from ganzoo_core.errors import ConfigError
 from ganzoo_core.hub.folder import read_model_folder, write_model_folder
 from ganzoo_core.model import Model
@@ -91,6 +99,8 @@ def image_sizes_are_true(variant: VariantSubject) -> None:
                 f"and {variant.title} at {size} says: {said}"
             ) from error
         for role, network in networks.items():
+            if isinstance(network, CodeDiscriminator):
+                continue
             if tuple(network.image_shape)[1:] != (size, size):  # type: ignore[arg-type]
                 raise NotKeptError(
                     f"image_size must set every network's images, and the {role} of "

@@ -5,11 +5,14 @@ goes the other way, so that a 64-pixel generator of width 128 has the 1024, 512,
 figure 1.
 """
 
+import math
 from itertools import pairwise
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ganzoo_core.components import Discriminator, DiscriminatorOutput, Generator, Noise
+from ganzoo_core.nn import GaussianNoise
 from ganzoo_plugin_dcgan.config import DCGANDiscriminatorConfig, DCGANGeneratorConfig
 
 
@@ -26,20 +29,25 @@ class DCGANGenerator(Generator):
             nn.ConvTranspose2d(config.latent_size, maps[0], 4, bias=False),
             nn.BatchNorm2d(maps[0]),
             nn.ReLU(inplace=True),
+            *_noise(config.layer_noise),
         )
         for inputs, outputs in pairwise(maps):
             self.layers.append(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False))
             self.layers.append(nn.BatchNorm2d(outputs))
             self.layers.append(nn.ReLU(inplace=True))
+            self.layers.extend(_noise(config.layer_noise))
         self.layers.append(nn.ConvTranspose2d(maps[-1], config.channels, 4, 2, 1, bias=False))
         self.layers.append(nn.Tanh())
         _init_normal(self)
 
     def latents(self, count: int, noise: Noise) -> Tensor:
         """Draw from the prior: [count, latent_size]."""
+        if self.prior == "uniform":
+            return noise.uniform(count, *self.latent_shape) * 2 - 1
+        latents = noise.normal(count, *self.latent_shape)
         if self.prior == "normal":
-            return noise.normal(count, *self.latent_shape)
-        return noise.uniform(count, *self.latent_shape) * 2 - 1
+            return latents
+        return functional.normalize(latents, dim=1) * math.sqrt(latents.shape[1])
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Make images [N, C, H, W] in [-1, 1] of latents [N, latent_size]."""
@@ -60,7 +68,10 @@ class DCGANDiscriminator(Discriminator):
         )
         for inputs, outputs in pairwise(maps):
             self.features.append(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False))
-            self.features.append(nn.BatchNorm2d(outputs))
+            if config.normalization == "batch":
+                self.features.append(nn.BatchNorm2d(outputs))
+            elif config.normalization == "layer":
+                self.features.append(nn.GroupNorm(1, outputs))
             self.features.append(nn.LeakyReLU(config.slope, inplace=True))
         self.to_logit = nn.Conv2d(maps[-1], 1, 4, bias=False)
         _init_normal(self)
@@ -69,6 +80,10 @@ class DCGANDiscriminator(Discriminator):
         """Judge images [N, C, H, W] in [-1, 1]: logits [N]."""
         features = self.features(images)
         return DiscriminatorOutput(self.to_logit(features).flatten(), features)
+
+
+def _noise(deviation: float) -> list[nn.Module]:
+    return [GaussianNoise(deviation)] if deviation else []
 
 
 def _maps(width: int, image_size: int) -> list[int]:

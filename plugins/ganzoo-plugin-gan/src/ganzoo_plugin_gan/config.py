@@ -35,7 +35,10 @@ class MaxoutDiscriminatorConfig(Config):
 
 
 class AdversarialConfig(Config):
-    """The alternating game of Algorithm 1."""
+    """The alternating game of Algorithm 1, and the field's tricks, which are off unless asked for.
+
+    SGD for the discriminator alone, or separate learning rates, are settings of the optimisers.
+    """
 
     discriminator_optimizer: Optimizer = SGD(lr=0.1, momentum=0.5)
     generator_optimizer: Optimizer = SGD(lr=0.1, momentum=0.5)
@@ -46,6 +49,20 @@ class AdversarialConfig(Config):
     share_fake: bool = False
     """Let the discriminator judge the fakes that the generator has just learned from, which saves
     a pass through the generator; Algorithm 1 draws fresh ones."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    """One-sided label smoothing (Salimans et al. 2016, section 3.4): real images have the target
+    1 - this, fakes stay at 0; the paper takes 0.1."""
+    label_noise: float = Field(default=0.0, ge=0, lt=0.5)
+    """Targets are drawn uniformly within this of theirs, fakes' from 0 up (Chintala et al. 2016,
+    "How to train a GAN?", tip 6)."""
+    label_flipping: float = Field(default=0.0, ge=0, lt=0.5)
+    """Probability with which an image's target is exchanged in the discriminator's turn (tip 6)."""
+    instance_noise: float = Field(default=0.0, ge=0, le=10)
+    """Deviation of the Gaussian noise on everything that the discriminator sees; it falls linearly
+    to 0 at the end of training (Sønderby et al. 2017, section 3; Arjovsky and Bottou 2017)."""
+    history: int = Field(default=0, ge=0, le=1_000_000)
+    """Fakes that are kept; half of those that the discriminator judges are drawn from them, and
+    replaced there by new ones (Shrivastava et al. 2017, section 2.3)."""
 
 
 class LossConfig(Config):

@@ -6,19 +6,28 @@ With D(x) = sigmoid(logit), log D(x) = −softplus(−logit) and log(1 − D(x))
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from ganzoo_core.components import AdversarialLoss, DiscriminatorOutput, logits_of
+from ganzoo_core.components import (
+    AdversarialLoss,
+    DiscriminatorOutput,
+    PointwiseLoss,
+    logits_of,
+)
 
 
-class MinimaxLoss(AdversarialLoss):
+class MinimaxLoss(PointwiseLoss):
     """Equation 1: D maximises, and G minimises, E[log D(x)] + E[log(1 − D(G(z)))]."""
 
-    def discriminator(self, real: DiscriminatorOutput, fake: DiscriminatorOutput) -> Tensor:
-        """Return −E[log D(x)] − E[log(1 − D(G(z)))]."""
-        return softplus(-logits_of(real, self)).mean() + softplus(logits_of(fake, self)).mean()
+    def as_real(self, output: DiscriminatorOutput) -> Tensor:
+        """Return −log D(x): [N, …]."""
+        return softplus(-logits_of(output, self))
+
+    def as_fake(self, output: DiscriminatorOutput) -> Tensor:
+        """Return −log(1 − D(x)): [N, …]."""
+        return softplus(logits_of(output, self))
 
     def generator(self, fake: DiscriminatorOutput) -> Tensor:
         """Return E[log(1 − D(G(z)))], whose gradient vanishes where D is sure."""
-        return -softplus(logits_of(fake, self)).mean()
+        return -self.as_fake(fake).mean()
 
 
 class NonSaturatingLoss(MinimaxLoss):
@@ -26,7 +35,7 @@ class NonSaturatingLoss(MinimaxLoss):
 
     def generator(self, fake: DiscriminatorOutput) -> Tensor:
         """Return −E[log D(G(z))]."""
-        return softplus(-logits_of(fake, self)).mean()
+        return self.as_real(fake).mean()
 
 
 LOSSES: dict[str, type[AdversarialLoss]] = {
