@@ -71,6 +71,8 @@ def made_pages() -> dict[str, str]:
         "reference/commands.md": _commands_page(),
         "reference/python.md": _python_page(),
         "reference/settings.md": _settings_page(),
+        "reference/metrics.md": _metrics_page(),
+        "reference/claims.md": _claims_page(),
     }
     for plugin, entry in variants():
         pages[f"variants/{entry['name']}.md"] = _variant_page(plugin, entry)
@@ -183,21 +185,81 @@ def _pretrained(entry: Mapping[str, Any]) -> str:
 
 
 def _claims(entry: Mapping[str, Any]) -> str:
+    """Return what a variant's paper claims, what was measured of it, and how."""
     if not entry.get("claims"):
         return "Its manifest declares none yet."
-    rows = [
-        (
-            claim["metric"],
-            claim["data"],
-            f"{claim['value']:g}"
-            + (f" ± {claim['spread']:g}" if claim.get("spread") else "")
-            + f" {claim.get('unit', '')}".rstrip(),
-            claim["source"],
-            f"`{claim['command']}`",
-        )
-        for claim in entry["claims"]
+    from ganzoo_core.evaluation.claims import declared
+
+    said = [_claims_table([entry["name"]])]
+    for claim in entry["claims"]:
+        differs = f" {claim['differs']}" if claim.get("differs") else ""
+        said += [
+            f"### {claim['name']}",
+            f"{declared.metric_name(claim)} on {claim['data']}: {declared.paper_value(claim)} "
+            f"({claim['source']}; {claim['better']} is better).{differs}",
+        ]
+        for size in filter(claim.get, declared.SIZES):
+            commands = [
+                declared.reproduce_command(entry["name"], claim, size),
+                "# for each seed:",
+                *declared.commands(entry["name"], entry["claims"], claim, size),
+            ]
+            said.append(f"{size.capitalize()}, {declared.budget(claim[size])}:")
+            said.append("\n".join(["```bash", *commands, "```"]))
+        if claim.get("why_not"):
+            said.append(claim["why_not"])
+    return "\n\n".join(said)
+
+
+def _claims_page() -> str:
+    return (
+        "# Claims\n\nThe headline numbers of the papers beside what was measured here, as the "
+        "plugins ship it. [How they are measured](../claims.md); `ganzoo list --claims` shows the "
+        "same with your own measurements.\n\n"
+        + _claims_table([entry["name"] for _, entry in variants() if entry.get("claims")])
+        + "\n"
+    )
+
+
+def _claims_table(names: Sequence[str]) -> str:
+    """Return papers beside measurements, from the records that the plugins ship."""
+    from ganzoo_core.evaluation.claims.overview import claim_rows
+    from ganzoo_core.plugins import read_installed
+
+    installed = read_installed()
+    rows = []
+    for name in names:
+        for row in claim_rows(installed.variant(name), shipped_only=True)[0]:
+            _, claim, paper, measured, budget, verdict = row.cells()
+            its = row.record
+            machine = f"{its.device}, threads: {its.threads}, {its.date[:10]}" if its else ""
+            source = f"{paper} ({row.claim['source']})"
+            link = f"[{name}](../variants/{name}.md#{claim})"
+            rows.append((link, claim, source, measured, budget, machine, verdict))
+    header = ("Variant", "Claim", "Paper", "Measured", "Budget", "Where and when", "Verdict")
+    return table(header, rows)
+
+
+def _metrics_page() -> str:
+    from ganzoo_core.evaluation import MEASURES
+
+    said = [
+        "# Metrics",
+        "What `ganzoo evaluate --metrics` and `zoo.evaluate(metrics=…)` take. A metric over "
+        "features is named with them, as in FID[mnist-convnet]; see `--features`.",
+        table(
+            ("Name", "Measures what a model can", "What", "Over features"),
+            [
+                (f"`{name}`", each.verb, each.summary, "yes" if each.over_features else "no")
+                for name, each in MEASURES.items()
+            ],
+        ),
     ]
-    return table(("Metric", "Data", "Paper", "Where in the paper", "Command here"), rows)
+    for name, each in MEASURES.items():
+        text = inspect.getdoc(each.figures)
+        if text:
+            said += [f"## {name}", text.partition("\n\n")[2]]
+    return "\n\n".join(said) + "\n"
 
 
 def _settings_of(entry: Mapping[str, Any]) -> Iterator[str]:
@@ -408,10 +470,26 @@ def _manifest_table() -> str:
     """Return the fields of a variant's entry in the manifest."""
     from ganzoo_core.plugins.schema import VariantEntry
 
-    said = _docstrings(VariantEntry)
+    return _fields_table(VariantEntry)
+
+
+def _claim_table() -> str:
+    from ganzoo_core.plugins.schema import Claim
+
+    return _fields_table(Claim)
+
+
+def _claim_run_table() -> str:
+    from ganzoo_core.plugins.schema import ClaimRun
+
+    return _fields_table(ClaimRun)
+
+
+def _fields_table(model: type[Any]) -> str:
+    said = _docstrings(model)
     rows = [
         (f"`{name}`", "yes" if field.is_required() else "", said.get(name, ""))
-        for name, field in VariantEntry.model_fields.items()
+        for name, field in model.model_fields.items()
     ]
     return table(("Field", "Required", "Meaning"), rows)
 
@@ -419,6 +497,8 @@ def _manifest_table() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "checks": _checks_table,
     "fields of a variant": _manifest_table,
+    "fields of a claim": _claim_table,
+    "fields of a run of a claim": _claim_run_table,
 }
 
 

@@ -90,6 +90,17 @@ def check_format(out: Path) -> None:
         raise UnsupportedError(f"{out} exists already and is not an empty folder; choose another")
 
 
+def save_picture(image: Tensor, out: Path) -> None:
+    """Save one image [C, H, W] in [-1, 1] as it is, in the format that the suffix names.
+
+    Raises:
+        RunError: the place cannot be written.
+    """
+    kind = Image.registered_extensions()[out.suffix.lower()]
+    with whole_file(out) as partial:
+        _picture(to_uint8(image[None])[0]).save(partial, kind, quality=95)
+
+
 def save_animation(frames: Sequence[Tensor], out: Path, *, frames_per_second: int = 20) -> None:
     """Save one picture after another, each laid out from images [N, C, H, W] in [-1, 1]."""
     pictures = [grid(frame) if len(frame) > 1 else _picture(to_uint8(frame)[0]) for frame in frames]

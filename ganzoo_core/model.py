@@ -15,10 +15,12 @@ from ganzoo_core.components import (
     Generator,
     ImageNoise,
     LatentCode,
+    Translator,
     drawing_from,
 )
 from ganzoo_core.errors import UnknownNameError, UnsupportedError
 from ganzoo_core.hub.origin import Origin
+from ganzoo_core.translating import TILE, translated
 
 if TYPE_CHECKING:
     from ganzoo_core.blueprint import Blueprint
@@ -64,6 +66,8 @@ class Model:
             able.append("reconstruct")
         if getattr(encoder, "classes", 0):
             able.append("classify")
+        if self.directions:
+            able.append("translate")
         return tuple(able)
 
     @property
@@ -156,6 +160,75 @@ class Model:
                 latents = self._with_code(latents, name, torch.full((len(latents),), value))
             its = None if asked is None else asked[start : numbers.stop]
             yield self._generate(generator, latents, noise, its), its
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Which ways it translates: `ab`, `ba` or both; empty where it translates nothing."""
+        kept = self.blueprint.entry.recipe.inference
+        return tuple(role for role in kept if isinstance(self.networks.get(role), Translator))
+
+    def translate(
+        self,
+        images: Tensor,
+        *,
+        direction: str | None = None,
+        seed: int = 0,
+        batch_size: int = 1,
+        tile: int = TILE,
+    ) -> Tensor:
+        """Bring images of one domain to the other.
+
+        Args:
+            images: [N, channels, height, width] in [-1, 1], of any size: they are padded to what
+                the network takes and cropped back.
+            direction: `ab` or `ba`; by default the model's only or first one.
+            seed: of networks that draw noise, such as dropout; image i has the noise of number i.
+            batch_size: images at a time.
+            tile: images larger than this in pixels are translated in overlapping tiles of this
+                size, so that memory stays bounded.
+
+        Returns:
+            [N, channels, height, width] in [-1, 1], on the CPU
+
+        Raises:
+            UnsupportedError: the model does not translate, not that way, or not such images.
+        """
+        translator = self.translator(direction)
+        channels = translator.image_shape[0]
+        if images.dim() != 4 or images.shape[1] != channels:
+            raise UnsupportedError(
+                f"{self.variant} translates images of shape ('N', {channels}, 'height', 'width'), "
+                f"not {tuple(images.shape)}"
+            )
+        _check_positive(batch_size=batch_size, tile=tile)
+        done = []
+        for start in range(0, len(images), batch_size):
+            chunk = images[start : start + batch_size].to(self.device)
+            noise = ImageNoise(seed, range(start, start + len(chunk)), self.device)
+            with self._at_rest(translator), drawing_from(noise, translator):
+                done.append(translated(translator, chunk, tile=tile).float().cpu())
+        return torch.cat(done)
+
+    def translator(self, direction: str | None = None) -> Translator:
+        """Return the network that translates one way.
+
+        Raises:
+            UnsupportedError: there is none, or none that way.
+        """
+        ways = self.directions
+        if not ways:
+            raise UnsupportedError(
+                f"{self.variant} cannot translate; what it can do: "
+                f"{', '.join(self.verbs) or 'nothing'}"
+            )
+        way = direction or ways[0]
+        network = self.networks.get(way)
+        if way not in ways or not isinstance(network, Translator):
+            raise UnsupportedError(
+                f"{self.variant} translates {' and '.join(ways)}, not {way}; choose one of these "
+                "as the direction"
+            )
+        return network
 
     @property
     def classes(self) -> int:
@@ -301,9 +374,7 @@ class Model:
         codes = self._codes_of(images, "classify", batch_size)
         return torch.cat([_logits(code, self.variant).softmax(1).cpu() for code in codes])
 
-    def reconstruct(
-        self, images: Tensor, *, labels: Labels = None, batch_size: int = 64
-    ) -> Tensor:
+    def reconstruct(self, images: Tensor, *, labels: Labels = None, batch_size: int = 64) -> Tensor:
         """Return what encoding and decoding leaves of images [N, C, H, W], on the CPU.
 
         A decoder that takes classes is given `labels`, or else those that the encoder names.
@@ -390,11 +461,12 @@ class Model:
                 layer.training = True
 
     def _find(self, contract: type) -> nn.Module | None:
-        kept: Sequence[str] = self.blueprint.entry.recipe.inference
-        return next(
-            (self.networks[role] for role in kept if isinstance(self.networks.get(role), contract)),
-            None,
-        )
+        for role in self.blueprint.entry.recipe.inference:
+            network = self.networks.get(role)
+            # A translator's latent is an image: there is no prior to sample it from.
+            if isinstance(network, contract) and not isinstance(network, Translator):
+                return network
+        return None
 
     def _need(self, contract: type[Contract], verb: str) -> Contract:
         network = self._find(contract)

@@ -32,7 +32,7 @@ from ganzoo_core.evaluation.claims.records import Record, Seed, judged, record_p
 from ganzoo_core.evaluation.drawing import NonFiniteImagesError
 from ganzoo_core.evaluation.measures import MEASURES
 from ganzoo_core.evaluation.result import Result
-from ganzoo_core.files import write_json
+from ganzoo_core.files import reason, write_json
 from ganzoo_core.hub.shipping import find_manifest
 from ganzoo_core.places import records_folder
 from ganzoo_core.plugins import Variant, load_plugin, read_installed
@@ -99,7 +99,9 @@ def reproduce(
     observer = observer or Observer()
     size: Size = "small" if small else "full"
     found = read_installed().variant(variant)
-    package = _package_of(ship, found) if ship else None
+    places = [_writable(Path(records_folder()))]
+    if ship:
+        places.append(_package_of(ship, found) / "records")
     chosen = _chosen(found, claims, size, observer)
     sources = sorted({claim.data for claim in chosen})
     if data and len(sources) > 1:
@@ -127,7 +129,6 @@ def reproduce(
         measured = [_train_and_measure(training, seed) for seed in range(training.seeds)]
         for claim in training.claims:
             record = _recorded(training, claim, measured, seeds, data)
-            places = [Path(records_folder())] + ([package / "records"] if package else [])
             for place in places:
                 path = Path(record_path(str(place), found.name, claim.name, size))
                 write_json(path, record.to_json())
@@ -150,13 +151,14 @@ def _chosen(
         if name not in known:
             raise UnknownNameError("claim", name, known, f"variant {variant.name!r}")
     asked = [claim for claim in declared if not names or claim.name in names]
-    reasons = [unmeasurable(_raw(variant, claim), size) for claim in asked]
-    measurable = [claim for claim, reason in zip(asked, reasons, strict=True) if not reason]
-    reasons = [reason for reason in reasons if reason]
-    if reasons and (names or not measurable):
-        raise UnsupportedError("; ".join(reasons))
-    for reason in reasons:
-        observer.noted(reason)
+    measurable = [claim for claim in asked if getattr(claim, size) is not None]
+    others = [
+        unmeasurable(_raw(variant, claim), size) for claim in asked if claim not in measurable
+    ]
+    if others and (names or not measurable):
+        raise UnsupportedError("; ".join(others))
+    for sentence in others:
+        observer.noted(sentence)
     return measurable
 
 
@@ -382,6 +384,27 @@ def _raw(variant: Variant, claim: Claim) -> Mapping[str, Any]:
     """Return a claim as the manifest has it."""
     claims: list[Mapping[str, Any]] = variant.entry["claims"]
     return next(raw for raw in claims if raw["name"] == claim.name)
+
+
+def _writable(records: Path) -> Path:
+    """Return the folder of records, made where it was missing.
+
+    Raises:
+        RunError: it cannot be written, which is better said before hours of training.
+    """
+    try:
+        records.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"{records} cannot be made ({reason(error)}), and records of claims belong there; set "
+            "GANZOO_DATA to a folder that can be written"
+        ) from None
+    if not os.access(records, os.W_OK):
+        raise RunError(
+            f"{records} cannot be written, and records of claims belong there; set GANZOO_DATA to "
+            "a folder that can be"
+        )
+    return records
 
 
 def _package_of(plugin: Path, variant: Variant) -> Path:

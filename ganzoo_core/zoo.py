@@ -1,4 +1,4 @@
-"""What a user types: list, create, train, resume, load, evaluate, compare, fetch, publish and convert."""
+"""What a user types: list, create, train, load, evaluate, compare, publish, and the rest."""
 
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -10,10 +10,12 @@ from ganzoo_core.plugins import read_installed
 
 if TYPE_CHECKING:
     from ganzoo_core.blueprint import Blueprint
-    from ganzoo_core.data import DataInfo
+    from ganzoo_core.components import Trainer
+    from ganzoo_core.data import DataInfo, ImageData
     from ganzoo_core.evaluation import Evaluation
-    from ganzoo_core.evaluation.comparison.summary import Comparison
     from ganzoo_core.evaluation.claims.records import Record
+    from ganzoo_core.evaluation.comparison.summary import Comparison
+    from ganzoo_core.evaluation.report import Report
     from ganzoo_core.hub.files import Progress
     from ganzoo_core.hub.origin import Origin
     from ganzoo_core.hub.upload import Published
@@ -139,6 +141,70 @@ def evaluate(
         write=write,
         progress=progress,
     )
+
+
+def report(
+    model: "Model | str | Path",
+    out: str | Path,
+    *,
+    data: str | None = None,
+    count: int = 64,
+    seed: int = 0,
+    batch_size: int = 64,
+    split: str = "train",
+    data_root: Path | str | None = None,
+    resize_filter: str = "lanczos",
+    projection: str = "pca",
+    device: str = "cpu",
+    progress: "Progress | None" = None,
+) -> "Report":
+    """Write one page about a model, which needs no other file and no network to be read.
+
+    It says what the model is and shows images, interpolations, truncated latents, codes and
+    reconstructions of real images, nearest neighbours in the training set, the run's losses and
+    what was measured; parts that do not apply are left out, with the reason. The same seed, model
+    and data give the same page.
+
+    Args:
+        model: a model, or what `load` takes.
+        out: the page, ending in `.html` or `.pdf`.
+        data: real images for codes, reconstructions and neighbours; see `ganzoo_core.data`.
+        count: how many images to draw.
+        seed: of all that is drawn and chosen.
+        batch_size: images at a time.
+        split: of the data, "train" or "test".
+        data_root: folder that the data's path is relative to.
+        resize_filter: lanczos, bicubic, bilinear or box, for data of another size than the model's.
+        projection: how codes of more than two numbers are shown: "pca", or "umap", which needs the
+            package umap-learn.
+        device: where to put a model that is loaded.
+        progress: called with what is being done, and how much is done and in all.
+
+    Returns:
+        what stands on the page, and why each missing part was left out.
+
+    Raises:
+        GanzooError: a page that cannot be written, or whatever else a user can mend.
+    """
+    from ganzoo_core.evaluation.report import check_format, drawn_up, write
+    from ganzoo_core.model import Model
+
+    check_format(Path(out))
+    loaded = model if isinstance(model, Model) else load(model, device=device)
+    its = drawn_up(
+        loaded,
+        data=data,
+        count=count,
+        seed=seed,
+        batch_size=batch_size,
+        split=split,
+        data_root=Path(data_root) if data_root else None,
+        resize_filter=resize_filter,
+        projection=projection,
+        progress=progress,
+    )
+    write(its, Path(out))
+    return its
 
 
 def reproduce(
@@ -401,9 +467,8 @@ def train(
     before = folder.record() if going_on else None
     if before is None:
         folder.refuse_to_overwrite()
-    choice = DataChoice(
-        data, str(data_root) if data_root else None, flip, resize_filter, broken_share
-    )
+    choice = DataChoice(data, str(data_root) if data_root else None, resize_filter, broken_share)
+    settings = {**(settings or {}), **({"training.flip": True} if flip else {})}
     blueprint = plan(
         variant,
         choice,
@@ -438,7 +503,7 @@ def resume(
     Raises:
         RunError: this is not a run, or a setting or the data changed.
     """
-    from dataclasses import replace
+    from dataclasses import fields, replace
 
     from ganzoo_core.blueprint import draw_up, recorded_components, restore
     from ganzoo_core.settings import flattened
@@ -446,7 +511,8 @@ def resume(
 
     folder = RunFolder(Path(run))
     before = folder.record()
-    choice = DataChoice(**{k: v for k, v in before["data"].items() if k != "fingerprint"})
+    names = {field.name for field in fields(DataChoice)}
+    choice = DataChoice(**{k: v for k, v in before["data"].items() if k in names})
     choice = replace(
         choice,
         source=data or choice.source,
@@ -524,9 +590,10 @@ def _run(
     size, channels = image_shape_of(blueprint)
     processes = Processes(device)
     trainer = blueprint.build_trainer(blueprint.build_networks())
+    settings = blueprint.training
     data = open_images(
         choice.source,
-        image_size=size,
+        image_size=round(size * (1 + settings.jitter)),
         channels=channels,
         root=Path(choice.root) if choice.root else None,
         resize_filter=choice.resize_filter,
@@ -538,22 +605,16 @@ def _run(
     record = new_record(blueprint, choice, data.fingerprint, processes.count)
     if before is not None:
         check_resumable(folder.path, before, record)
-    wants_labels = [
-        role for role, network in trainer.networks.items() if getattr(network, "classes", 0)
-    ]
-    if wants_labels and data.labels is None:
-        raise DataError(
-            f"{data.name} has no labels, and the {wants_labels[0]} of {blueprint.entry.name} is "
-            "trained with classes; choose labelled data or another variant"
-        )
-    settings = blueprint.training
+    _check_data(trainer, data, blueprint.entry.name)
     batches = ImageBatches(
         data,
         settings.batch_size,
         settings.seed,
         processes,
-        flip=choice.flip,
+        image_size=size,
+        flip=settings.flip,
         labelled=trainer.labelled,
+        other=trainer.other,
     )
     engine = Engine(
         trainer,
@@ -566,6 +627,37 @@ def _run(
         folder.begin(record if before is None else {**before, "blueprint": record["blueprint"]})
     processes.wait()
     return train(engine, folder, blueprint, choice, observer)
+
+
+def _check_data(trainer: "Trainer", data: "ImageData", variant: str) -> None:
+    """Check that data have what a trainer learns from.
+
+    Raises:
+        DataError: they lack labels or the other domain, or have one that is not wanted.
+    """
+    wants_labels = [
+        role for role, network in trainer.networks.items() if getattr(network, "classes", 0)
+    ]
+    if wants_labels and data.labels is None:
+        raise DataError(
+            f"{data.name} has no labels, and the {wants_labels[0]} of {variant} is trained with "
+            "classes; choose labelled data or another variant"
+        )
+    if trainer.other and data.other is None:
+        example = "paired:DIR" if trainer.other == "paired" else "unpaired:DIR_A:DIR_B"
+        raise DataError(
+            f"{variant} learns to translate between two sets of images, and {data.name} is one; "
+            f"use --data {example}"
+        )
+    if trainer.other == "paired" and not data.paired:
+        raise DataError(
+            f"{variant} learns from pairs, and {data.name} has none; use --data paired:DIR"
+        )
+    if data.other is not None and not trainer.other:
+        raise DataError(
+            f"{variant} learns from one set of images, and {data.name} is two; "
+            "use --data folder:DIR"
+        )
 
 
 def image_shape_of(blueprint: "Blueprint") -> tuple[int, int]:

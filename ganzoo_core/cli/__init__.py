@@ -21,6 +21,7 @@ COMMANDS = {
     "compare": "train and measure variants on equal terms",
     "reproduce": "measure what a variant's paper claims",
     "interpolate": "walk between latents of a trained model",
+    "translate": "translate images from one domain to the other",
     "load": "load a trained model and show what it is",
     "fetch": "download weights for later",
     "weights": "show, verify or remove pretrained weights",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Encoder,
         Generator,
         LatentCode,
+        Translator,
     )
     from ganzoo_core.components.noise import (
         ImageNoise,
@@ -79,6 +80,7 @@ __all__ = [
     "Stage",
     "Step",
     "Trainer",
+    "Translator",
     "constant",
     "drawing_from",
     "errors_of",
@@ -105,6 +107,7 @@ _HOMES = {
         "Encoder",
         "Generator",
         "LatentCode",
+        "Translator",
     ),
     "noise": ("ImageNoise", "JointNoise", "Noise", "NoisyModule", "drawing_from", "mixed_seed"),
     "trainer": (

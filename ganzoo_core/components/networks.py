@@ -83,6 +83,33 @@ class Decoder(Generator):
         raise TypeError(f"{type(self).__name__} does not implement log_likelihood")
 
 
+class Translator(Generator):
+    """A generator whose latent is an image: it brings images of one domain to another.
+
+    A model keeps it under the role `ab`, from the first domain to the second, or `ba`. It takes
+    images of any size whose height and width are multiples of `multiple`.
+    """
+
+    multiple: int = 1
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        """Shape of the images that it takes, at the size that it was trained with."""
+        return self.image_shape
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Translate images.
+
+        Args:
+            latents: images of the one domain, [N, channels, height, width], in [-1, 1]
+            labels: as for any generator.
+
+        Returns:
+            images of the other, of the same shape, in [-1, 1]
+        """
+        raise TypeError(f"{type(self).__name__} does not implement forward")
+
+
 @dataclass(frozen=True)
 class DiscriminatorOutput:
     """What a discriminator says of a batch of images or codes; absent parts are None or empty."""

@@ -6,7 +6,7 @@ The engine of `ganzoo_core.training` does all the rest for every paper alike.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor, nn
 
@@ -69,6 +69,8 @@ class Batch:
     """[N, channels, height, width], float, in [-1, 1]"""
     labels: Tensor | None = None
     """[N], int64 class numbers"""
+    other: "Batch | None" = None
+    """As many images of the other domain, where there are two: the counterparts, or any."""
     labelled: "Batch | None" = None
     """As many images again, of the few whose labels a semi-supervised trainer may see."""
 
@@ -107,6 +109,8 @@ class Trainer:
 
     labelled: int = 0
     """How many images, spread evenly over the classes, come again as `Batch.labelled`."""
+    other: Literal["", "unpaired", "paired"] = ""
+    """What `Batch.other` must be: absent, images of another domain, or the counterparts."""
 
     def __init__(self, config: "Config", parts: Parts) -> None:
         self.config = config

@@ -100,11 +100,15 @@ class FolderSource:
 
     def decode(self, target: PixelFormat) -> Iterator[Bytes | Broken]:
         """Yield every file as a block of one image, or as broken."""
+        yield from self.decode_by(lambda stream: read_image(stream, target))
+
+    def decode_by(self, read: Callable[[IO[bytes]], Bytes]) -> Iterator[Bytes | Broken]:
+        """Yield what `read` makes of every file, as a block of one, or the file as broken."""
         with _opener(self.path) as opened:
             for name in self.names:
                 try:
                     with opened(name) as stream:
-                        image = read_image(stream, target)
+                        image = read(stream)
                 except BrokenImageError as error:
                     yield Broken(f"{self.path}/{name}", str(error))
                 except OSError as error:

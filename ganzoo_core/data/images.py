@@ -1,12 +1,14 @@
 """Looking at a data source, and opening it as memory-mapped images."""
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ganzoo_core.data import cache
+from ganzoo_core.data.domains import Apart, Pairs
 from ganzoo_core.data.pixels import RESIZE_FILTERS, Bytes, PixelFormat
 from ganzoo_core.data.source import Broken, DataInfo, FactoredSource, Labels, Source
 from ganzoo_core.data.sources import find_source
@@ -25,6 +27,9 @@ class ImageData:
     names and factors alone, so that the same images at the same size have it wherever they lie.
     `skipped` names the broken images that were left out, each as "path: reason".
 
+    Where there are two sets to translate between, `other` is the second one, and `paired` says
+    whether its image i is the counterpart of this one's.
+
     Where it is known what each image was made from, `factors` is int64 [N, F], read-only, each
     factor's values numbered from 0; `factor_names` and `factor_sizes` (numbers of values) have F
     entries. Elsewhere it is None and they are empty.
@@ -39,6 +44,8 @@ class ImageData:
     factors: Labels | None = None
     factor_names: tuple[str, ...] = ()
     factor_sizes: tuple[int, ...] = ()
+    other: "ImageData | None" = None
+    paired: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -107,6 +114,36 @@ def open_images(
     if not 0 <= broken_share <= 1:
         raise ConfigError(f"broken_share is {broken_share}; it is a share, from 0 to 1")
     found = find_source(source, root, split)
+    if isinstance(found, Apart):
+        a, b = (_opened(one, source, target, broken_share, progress) for one in (found.a, found.b))
+        return replace(
+            a,
+            fingerprint=_joined_fingerprint("unpaired", a.fingerprint, b.fingerprint),
+            skipped=a.skipped + b.skipped,
+            other=b,
+        )
+    if isinstance(found, Pairs):
+        both = replace(target, channels=2 * channels)
+        data = _opened(found, source, both, broken_share, progress)
+        fingerprint = _joined_fingerprint("paired", data.fingerprint)
+        b = replace(data, images=data.images[..., channels:])
+        return replace(
+            data,
+            images=data.images[..., :channels],
+            fingerprint=fingerprint,
+            other=b,
+            paired=True,
+        )
+    return _opened(found, source, target, broken_share, progress)
+
+
+def _opened(
+    found: Source,
+    name: str,
+    target: PixelFormat,
+    broken_share: float,
+    progress: Callable[[int, int], None] | None,
+) -> ImageData:
     folder = cache.data_folder()
     key = cache.signature_key(found.signature(), target)
     decoding = cache.recall(folder, key)
@@ -117,7 +154,7 @@ def open_images(
     _check_broken(found, decoding.skipped, decoding.seen, broken_share)
     factors = stored.factors
     return ImageData(
-        source,
+        name,
         stored.images,
         stored.labels,
         stored.class_names,
@@ -125,6 +162,10 @@ def open_images(
         decoding.skipped,
         *((factors.values, factors.names, factors.sizes) if factors else ()),
     )
+
+
+def _joined_fingerprint(*parts: str) -> str:
+    return "sha256:" + hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def _checked_format(image_size: int, channels: int, resize_filter: str) -> PixelFormat:

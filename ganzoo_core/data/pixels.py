@@ -4,10 +4,13 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ganzoo_core.errors import DataError
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Result = TypeVar("Result")
@@ -59,6 +62,42 @@ def read_image(stream: IO[bytes], target: PixelFormat) -> Bytes:
         BrokenImageError: The file is damaged, too large for Pillow's limit, or not an image.
     """
     return _guarded(stream, lambda image: fit_image(_to_eight_bit(image), target))
+
+
+def read_whole(path: Path, *, channels: int) -> Bytes:
+    """Decode one image file, upright, to uint8 [height, width, channels] of its own size.
+
+    Raises:
+        DataError: the file cannot be read as an image.
+    """
+    mode = "L" if channels == 1 else "RGB"
+    try:
+        with path.open("rb") as stream:
+            image = _guarded(stream, lambda image: _to_eight_bit(image).convert(mode))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    except BrokenImageError as error:
+        raise DataError(f"{path} cannot be decoded: {error}; check that it is whole") from None
+    return np.array(image, dtype=np.uint8).reshape(image.height, image.width, channels)
+
+
+def read_halves(stream: IO[bytes], target: PixelFormat) -> Bytes:
+    """Decode a file that holds two images side by side to uint8 [size, size, 2 × channels].
+
+    Raises:
+        BrokenImageError: as `read_image`, or the file is less than two pixels wide.
+    """
+
+    def both(image: Image.Image) -> Bytes:
+        image = _to_eight_bit(image)
+        width, height = image.size
+        if width < 2:
+            raise ValueError("it is too narrow to hold two images side by side")
+        middle = width // 2
+        halves = (image.crop((0, 0, middle, height)), image.crop((middle, 0, 2 * middle, height)))
+        return np.concatenate([fit_image(half, target) for half in halves], axis=-1)
+
+    return _guarded(stream, both)
 
 
 def read_header(stream: IO[bytes]) -> Header:

@@ -4,7 +4,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ganzoo_core.data import domains
 from ganzoo_core.data.builtin import DigitsSource
+from ganzoo_core.data.domains import Apart, Pairs
 from ganzoo_core.data.folder import find_folder
 from ganzoo_core.data.hub import HubSource
 from ganzoo_core.data.idx import find_idx, looks_like_idx
@@ -14,7 +16,7 @@ from ganzoo_core.errors import DataError, UnknownNameError
 
 SOURCES = (
     *("digits", "mnist", "fashion-mnist", "cifar10"),
-    *("hub:", "folder:", "idx:", "npz:"),
+    *("hub:", "folder:", "idx:", "npz:", "unpaired:", "paired:"),
 )
 """Every name, and every prefix that a path or a name of the Hub follows."""
 
@@ -32,7 +34,7 @@ _ON_THE_HUB = {
 """Short name: repository, side, channels and images per split; each has ten classes."""
 
 
-def find_source(source: str, root: Path | None, split: str) -> Source:
+def find_source(source: str, root: Path | None, split: str) -> Source | Apart | Pairs:
     """Find what a `--data` name stands for, reading headers at most.
 
     Args:
@@ -54,13 +56,15 @@ def find_source(source: str, root: Path | None, split: str) -> Source:
         repository, side, channels, counts = _ON_THE_HUB[source]
         return HubSource(repository, split, root, DataInfo(side, channels, 10, counts[split]))
     prefix, colon, rest = source.partition(":")
-    if colon and prefix in ("hub", *_FINDERS) and not rest:
+    if colon and prefix in ("hub", *_FINDERS, *domains.PREFIXES) and not rest:
         what = "name, as in hub:ORG/NAME" if prefix == "hub" else f"path, as in {prefix}:PATH"
         raise DataError(f"{source!r} lacks its {what}")
     if colon and prefix == "hub":
         return HubSource(rest, split, root)
     if colon and prefix in _FINDERS:
         return _FINDERS[prefix](_resolved(rest, root), source, split)
+    if colon and prefix in domains.PREFIXES:
+        return domains.find_domains(prefix, rest, source, lambda path: _resolved(path, root), split)
     path = _resolved(source, root)
     if source and present(path):
         raise DataError(f"{source!r} is a path; say what is there, as in {_kind(path)}:{source}")

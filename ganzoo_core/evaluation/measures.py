@@ -10,9 +10,11 @@ from torch import Tensor
 
 from ganzoo_core.components import ImageNoise
 from ganzoo_core.errors import DataError, UnsupportedError
+from ganzoo_core.evaluation.categories import categories_of
 from ganzoo_core.evaluation.drawing import generator_of
 from ganzoo_core.evaluation.encoded import negative_log_likelihood
 from ganzoo_core.evaluation.evidence import Evidence
+from ganzoo_core.evaluation.metrics.categories import category_error
 from ganzoo_core.evaluation.metrics.classes import class_accuracy, mode_coverage
 from ganzoo_core.evaluation.metrics.common import Estimate
 from ganzoo_core.evaluation.metrics.disentanglement import (
@@ -41,7 +43,7 @@ from ganzoo_core.evaluation.metrics.sliced_wasserstein import sliced_wasserstein
 from ganzoo_core.model import slerp
 
 VALIDATION = 1000
-"""Real images from the end of the training split, by which the width of Parzen windows is chosen."""
+"""Real images, the last of the training split, by which the width of Parzen windows is chosen."""
 
 PATHS = 1000
 """The most paths that a perceptual path length is averaged over, and pairs of a diversity."""
@@ -138,6 +140,30 @@ def _class_accuracy(evidence: Evidence) -> list[Figure]:
     assert labels is not None
     accuracy = class_accuracy(logits, labels)
     return [Figure("class accuracy", accuracy, "higher", 0, len(logits))]
+
+
+def _code_error(evidence: Evidence) -> list[Figure]:
+    train, test = evidence.of_split("train"), evidence.of_split("test")
+    if train.labels is None or test.labels is None:
+        raise DataError(f"{train.name} has no labels, which this metric compares with")
+    learned, tried = (
+        categories_of(evidence.model, data, batch_size=evidence.batch_size)
+        for data in (train, test)
+    )
+    codes = generator_of(evidence.model).codes
+    classes, true = torch.tensor(train.labels), torch.tensor(test.labels)
+    return [
+        Figure(
+            f"code error {name}",
+            category_error((learned[name], classes), (tried[name], true), codes[name].size),
+            "lower",
+            len(test),
+            0,
+            over_features=False,
+            split="test",
+        )
+        for name in learned
+    ]
 
 
 def _sliced_wasserstein(evidence: Evidence) -> list[Figure]:
@@ -345,6 +371,14 @@ MEASURES: Mapping[str, Measure] = {
     "density-coverage": _sampled("density and coverage", "features", _density_coverage),
     "modes": _sampled("classes that are drawn, and their balance", "logits", _modes),
     "class-accuracy": _sampled("images of the class asked for", "logits", _class_accuracy),
+    "code-error": Measure(
+        "error of classifying by a categorical code, which found its categories without labels",
+        "sample",
+        frozenset(),
+        _code_error,
+        over_features=False,
+        splits=("train", "test"),
+    ),
     "memorisation": _sampled(
         "images nearer to training data than these are to each other", "features", _memorisation
     ),
@@ -360,7 +394,7 @@ MEASURES: Mapping[str, Measure] = {
         "multi-scale similarity of pairs", "images", _multiscale_similarity, over_features=False
     ),
     "parzen": Measure(
-        "log-likelihood under Parzen windows, in nats; poor, and only for comparing with old papers",
+        "log-likelihood under Parzen windows, in nats; poor, to compare with old papers only",
         "sample",
         frozenset({"pixels"}),
         _parzen,

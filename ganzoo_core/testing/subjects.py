@@ -19,6 +19,7 @@ from ganzoo_core.components import (
     Encoder,
     Generator,
     JointNoise,
+    Trainer,
     drawing_from,
     mixed_seed,
 )
@@ -127,16 +128,22 @@ class SmallBatches:
         classes: int,
         *,
         labelled: bool = False,
+        other: bool = False,
     ) -> None:
         self.image_shape = image_shape
         self.batch_size = batch_size
         self.classes = classes
         self.labelled = labelled
+        self.other = other
 
     def draw(self, position: int) -> Batch:
         """Return the batch that begins at image `position`, in tensors of its own."""
         batch = self._batch(position)
-        return replace(batch, labelled=self._batch(position + 1)) if self.labelled else batch
+        return replace(
+            batch,
+            labelled=self._batch(position + 1) if self.labelled else None,
+            other=self._batch(position + 2) if self.other else None,
+        )
 
     def _batch(self, position: int) -> Batch:
         chosen = torch.arange(position, position + self.batch_size) % self.count
@@ -159,23 +166,29 @@ def engine_of(blueprint: Blueprint, *, networks_seed: int | None = None) -> Engi
     trainer = blueprint.build_trainer(networks)
     return Engine(
         trainer,
-        batches_for(networks, blueprint.training.batch_size, labelled=bool(trainer.labelled)),
+        batches_for(networks, blueprint.training.batch_size, trainer),
         blueprint.training,
         inference=blueprint.entry.recipe.inference,
     )
 
 
 def batches_for(
-    networks: Mapping[str, nn.Module], batch_size: int, *, labelled: bool = False
+    networks: Mapping[str, nn.Module], batch_size: int, trainer: Trainer
 ) -> SmallBatches:
-    """Return batches of the images that the networks work on, with labels if one wants them."""
+    """Return batches of the images that the networks work on, with all that the trainer wants."""
     shapes = [
         network.image_shape
         for network in networks.values()
         if not isinstance(network, CodeDiscriminator)
     ]
     classes = max(int(getattr(network, "classes", 0)) for network in networks.values())
-    return SmallBatches(shapes[0], batch_size, classes, labelled=labelled)  # type: ignore[arg-type]
+    return SmallBatches(
+        shapes[0],  # type: ignore[arg-type]
+        batch_size,
+        classes,
+        labelled=bool(trainer.labelled),
+        other=bool(trainer.other),
+    )
 
 
 def random_images(count: int, image_shape: tuple[int, int, int], seed: int = 0) -> Tensor:

@@ -1,7 +1,7 @@
 """Batches out of memory-mapped images."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ganzoo_core.components import Batch, mixed_seed
 from ganzoo_core.data import ImageData
-from ganzoo_core.data.order import indices
+from ganzoo_core.data.order import Indices, indices
+from ganzoo_core.data.pixels import Bytes
 from ganzoo_core.errors import DataError
 from ganzoo_core.training.processes import Processes
 
@@ -20,11 +21,14 @@ class ImageBatches:
     Args:
         data: decoded images.
         batch_size: images of the joined batch.
-        seed: of the order and of the flips.
+        seed: of the order, of the flips and of the crops.
         processes: each takes its own rows of the joined batch.
+        image_size: side of the batches' images; larger ones are cropped to it at random.
         flip: mirror each image left to right with probability one half.
         labelled: so many images, the first of each class in turn, come again as
             `Batch.labelled`, shuffled on their own; none where 0.
+        other: what `Batch.other` is to be, of data that have two sets: "paired" for the
+            counterparts, flipped and cropped alike; "unpaired" for any, in an order of its own.
 
     Raises:
         DataError: a batch would be larger than the data, or the images to come labelled are not
@@ -38,19 +42,25 @@ class ImageBatches:
         seed: int,
         processes: Processes,
         *,
+        image_size: int | None = None,
         flip: bool = False,
         labelled: int = 0,
+        other: Literal["", "unpaired", "paired"] = "",
     ) -> None:
-        if batch_size > len(data):
+        self._other = data.other if other else None
+        self._paired = other == "paired"
+        self.count = max(len(data), len(self._other) if self._other is not None else 0)
+        smallest = min(len(data), len(self._other) if self._other is not None else len(data))
+        if batch_size > smallest:
             raise DataError(
-                f"a batch of {batch_size} is larger than the {len(data)} images of {data.name}; "
-                f"use --batch-size {len(data)} or less"
+                f"a batch of {batch_size} is larger than the {smallest} images of {data.name}; "
+                f"use --batch-size {smallest} or less"
             )
-        self.count = len(data)
         self._data = data
         self._batch_size = batch_size
         self._seed = seed
         self._processes = processes
+        self._image_size = image_size or data.image_size
         self._flip = flip
         self._labelled = _first_of_each_class(data, labelled) if labelled else None
 
@@ -58,29 +68,53 @@ class ImageBatches:
         """Return this process's share of the joined batch that begins at image `position`."""
         share = self._batch_size // self._processes.count
         own = slice(self._processes.rank * share, (self._processes.rank + 1) * share)
-        batch = self._batch(
-            indices(self.count, self._batch_size, position, self._seed), own, position, 2
-        )
-        if self._labelled is None:
-            return batch
-        chosen = indices(len(self._labelled), self._batch_size, position, mixed_seed(self._seed, 3))
-        return replace(batch, labelled=self._batch(self._labelled[chosen], own, position, 4))
+        joined = indices(len(self._data), self._batch_size, position, self._seed)
+        batch = self._batch(self._data, joined, own, position, 2)
+        if self._other is not None:
+            if not self._paired:
+                order = mixed_seed(self._seed, 5)
+                joined = indices(len(self._other), self._batch_size, position, order)
+            # The same purpose draws the same flips and crops, so that pairs stay pairs.
+            purpose = 2 if self._paired else 6
+            batch = replace(batch, other=self._batch(self._other, joined, own, position, purpose))
+        if self._labelled is not None:
+            order = mixed_seed(self._seed, 3)
+            chosen = indices(len(self._labelled), self._batch_size, position, order)
+            few = self._batch(self._data, self._labelled[chosen], own, position, 4)
+            batch = replace(batch, labelled=few)
+        return batch
 
     def _batch(
-        self, joined: np.ndarray[Any, np.dtype[np.int64]], own: slice, position: int, purpose: int
+        self, data: ImageData, joined: Indices, own: slice, position: int, purpose: int
     ) -> Batch:
         chosen = joined[own]
-        pixels = self._data.images[chosen]
-        if self._flip:
+        pixels = data.images[chosen]
+        if self._flip or data.image_size > self._image_size:
             generator = np.random.default_rng(mixed_seed(self._seed, purpose, position))
-            mirrored = generator.random(self._batch_size)[own] < 0.5
-            pixels[mirrored] = pixels[mirrored, :, ::-1]
+            pixels = self._augmented(pixels, generator, own)
         labels = None
-        if self._data.labels is not None:
-            labels = self._moved(torch.from_numpy(self._data.labels[chosen]))
+        if data.labels is not None:
+            labels = self._moved(torch.from_numpy(data.labels[chosen]))
         # [N, H, W, C] seen as [N, C, H, W] is channels_last without a copy.
         images = self._moved(torch.from_numpy(pixels)).permute(0, 3, 1, 2)
         return Batch(images.to(torch.float32).div_(127.5).sub_(1), labels)
+
+    def _augmented(self, pixels: Bytes, generator: np.random.Generator, own: slice) -> Bytes:
+        """Flip and crop, by draws for the joined batch of which this process has its rows."""
+        if self._flip:
+            mirrored = generator.random(self._batch_size)[own] < 0.5
+            pixels[mirrored] = pixels[mirrored, :, ::-1]
+        margin = pixels.shape[1] - self._image_size
+        if margin > 0:
+            size = self._image_size
+            corners = generator.integers(0, margin + 1, (self._batch_size, 2))[own]
+            pixels = np.stack(
+                [
+                    image[top : top + size, left : left + size]
+                    for image, (top, left) in zip(pixels, corners, strict=True)
+                ]
+            )
+        return pixels
 
     def _moved(self, tensor: Tensor) -> Tensor:
         if self._processes.device.type == "cpu":

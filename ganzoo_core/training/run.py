@@ -59,7 +59,6 @@ class DataChoice:
 
     source: str
     root: str | None = None
-    flip: bool = False
     resize_filter: str = "lanczos"
     broken_share: float = 0.01
 
@@ -220,7 +219,7 @@ def _comparable(record: Mapping[str, Any]) -> dict[str, Any]:
     # How far to go and what to write on the way change nothing about the steps themselves.
     for setting in ("steps", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints"):
         training.pop(setting, None)
-    data = {key: record["data"][key] for key in ("fingerprint", "flip")}
+    data = {"fingerprint": record["data"]["fingerprint"]}
     components = blueprint["components"]
     return {"components": components, "training": training, "data": data}
 

@@ -15,6 +15,11 @@ class TrainingSettings(Config):
     batch_size: int = Field(default=64, ge=1, le=2**20)
     """Images a batch, over all processes together."""
     seed: int = Field(default=0, ge=0, lt=2**63)
+    flip: bool = False
+    """Mirror each image left to right with probability one half, anew each time it is seen."""
+    jitter: float = Field(default=0.0, ge=0, le=1)
+    """Share by which images are decoded larger and then cropped at random, anew each time: 286
+    pixels and a crop of 256 are 0.1171875."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Arithmetic of the forward pass; weights and optimisers stay in 32 bits."""
     accumulate: int = Field(default=1, ge=1, le=4096)

@@ -103,10 +103,13 @@ def test_a_record_is_shown_with_its_budget(
 ) -> None:
     write(own)
     (row,) = rows(ganzoo_here)[1:]
-    assert "32 ± 1.4  small: 3,000 steps, 2 seeds, 16 % of the full budget  not reached" in row
+    assert (
+        "32 ± 1.4 [mnist-convnet]  small: 3,000 steps, 2 seeds, 16 % of the full budget  not reached"
+        in row
+    )
     (described,) = ganzoo_here("list", "toy", "--claims", "--json").json["claims"]
     assert described["record"]["mean"] == 32.0
-    assert "32 ± 1.4 (small: 3,000 steps" in ganzoo_here("info", "toy").out
+    assert "32 ± 1.4 [mnist-convnet] (small: 3,000 steps" in ganzoo_here("info", "toy").out
 
 
 def test_both_budgets_are_shown_where_both_were_measured(
@@ -154,7 +157,7 @@ def test_a_record_that_is_no_use_is_left_out_with_a_note(
     package: Path, own: Path, ganzoo_here: GanzooHere, content: Any, said: str
 ) -> None:
     file = write(own, content)
-    header, row, note = rows(ganzoo_here)
+    _, row, note = rows(ganzoo_here)
     assert row.count("not measured") == 2
     assert note.startswith(f"left out {file}: ") and said in note
     assert len(ganzoo_here("list", "toy", "--claims", "--json").json["left_out"]) == 1
@@ -220,7 +223,7 @@ def test_a_plugin_whose_claims_cannot_be_read_is_left_out(
     ],
 )
 def test_what_a_claim_cannot_say_is_one_sentence(changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(PluginError, match="malformed at variants.0.claims") as raised:
+    with pytest.raises(PluginError, match=r"malformed at variants\.0\.claims") as raised:
         check_manifest(manifest(entry(claims=[CLAIM | changes])), "here")
     assert said in str(raised.value)
 

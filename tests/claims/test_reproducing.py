@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_plugins import HOOKS, FakePlugins, Ganzoo, GanzooHere, entry, manifest
+from fake_plugins import FakePlugins, Ganzoo, GanzooHere, entry, manifest
 
 import ganzoo_core as zoo
 from ganzoo_core.evaluation.claims.records import judged
@@ -183,21 +183,19 @@ def test_a_seed_that_diverges_is_counted(
     assert 0 < len(failed) < 6
     assert f"reproduced, failed {len(failed)} of 6" in said.out
     assert f"seed {failed[0]['seed']} failed: the loss of phase" in said.out
-    listed = ganzoo_here("list", "--claims").out
+    listed = ganzoo_here("list", "toy", "--claims").out
     assert f"reproduced, failed {len(failed)} of 6" in listed
 
 
 def test_a_claim_of_which_all_seeds_diverge_has_failed_and_is_shown_so(
     toy: Callable[..., Path], ganzoo_here: GanzooHere
 ) -> None:
-    optimizer = {"name": "sgd", "lr": 1e38, "momentum": 0.0}
-    both = {f"trainer.{part}_optimizer": optimizer for part in ("generator", "discriminator")}
-    toy(claim(small=run(settings=SETTINGS | both, steps=4)))
+    toy(claim(unit="nats"), hooks=WHICH_SEEDS_FAIL.replace("weight.flatten()[0] > 0", "True"))
     said = ganzoo_here("reproduce", "toy", "--small")
     assert said.code == 1, said.err
     row = said.out.splitlines()[1]
-    assert row.split()[2] == "failed" and row.endswith("failed")
-    assert ganzoo_here("list", "--claims").out.splitlines()[1].endswith("failed")
+    assert row.split()[3] == "failed" and row.endswith("failed") and row.count("nats") == 1
+    assert ganzoo_here("list", "toy", "--claims").out.splitlines()[1].endswith("failed")
 
 
 def test_the_data_may_lie_elsewhere_and_the_record_says_which_they_were(
@@ -278,7 +276,7 @@ def test_what_cannot_be_reproduced_is_one_sentence(
 ) -> None:
     toy(*claims)
     ganzoo_here("reproduce", "toy", "--small", *options).is_one_sentence(*parts)
-    measured = ganzoo_here("list", "--claims").out
+    measured = ganzoo_here("list", "toy", "--claims").out
     assert "reproduced" not in measured and "not reached" not in measured
 
 
@@ -296,6 +294,15 @@ def test_data_that_cannot_be_had_offline_are_said_to_be_before_anything_is_train
     toy(claim(data="mnist"))
     said = ganzoo("reproduce", "toy", "--small", HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path / "hub"))
     said.is_one_sentence("mnist")
+    assert not (tmp_path / "reproductions").exists()
+
+
+def test_records_that_cannot_be_kept_are_said_to_be_before_anything_is_trained(
+    toy: Callable[..., Path], ganzoo_here: GanzooHere, tmp_path: Path
+) -> None:
+    toy()
+    (tmp_path / "ganzoo-data").write_text("in the way")
+    ganzoo_here("reproduce", "toy", "--small").is_one_sentence("GANZOO_DATA", "cannot be made")
     assert not (tmp_path / "reproductions").exists()
 
 

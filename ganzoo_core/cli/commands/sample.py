@@ -4,6 +4,10 @@ A conditional model draws its classes in turn unless --class names some. --code 
 latent, such as an InfoGAN's c1 or a decoder's z0: c1=3 for all images, c1=0:9 for all of these in
 turn, c2=-2:2 for ten steps between, c2=-2:2:5 for five. One code that moves makes a row of each
 latent; two make a grid, the first down and the second along.
+
+--report writes one page about the model: grids, interpolations, truncation, codes, nearest
+neighbours, losses and figures, as far as they apply. Images are then only saved where --out is
+given as well.
 """
 
 import argparse
@@ -15,6 +19,8 @@ from ganzoo_core.cli.render import print_json
 from ganzoo_core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
     from ganzoo_core.model import Model
@@ -31,6 +37,7 @@ examples:
   ganzoo sample runs/mnist -n 100 --out folder-of-pngs
   ganzoo sample cgan.mnist --class 0-9 -n 100
   ganzoo sample infogan.mnist --code c1=0:9 --code c2=-2:2 --out codes.png
+  ganzoo sample runs/mnist --report report.html --data idx:mnist
 """
 
 
@@ -42,7 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=path,
-        default=path("samples.png"),
         help=".png or .jpg for a grid, .npz for an array, .gif, or a folder (default samples.png)",
     )
     parser.add_argument(
@@ -59,6 +65,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUES",
         help="set or move a part of the latent: c1=0:9, c2=-2:2",
     )
+    parser.add_argument(
+        "--report", type=path, metavar="FILE", help="write a page, report.html or report.pdf"
+    )
+    parser.add_argument("--data", help="real images for the report, as for ganzoo train")
+    parser.add_argument("--data-root", type=path, help="folder that the data's path is relative to")
+    parser.add_argument("--split", default="train", help="of the data: train (default) or test")
+    parser.add_argument(
+        "--projection", help="how the report shows codes of more than two numbers: pca or umap"
+    )
     parser.add_argument("--columns", type=positive, help="of the grid")
     parser.add_argument("--enlarge", type=positive, default=1, help="pixels a pixel of the grid")
     parser.add_argument("--batch-size", type=positive, default=64, help="images at a time")
@@ -72,24 +87,25 @@ def run(options: argparse.Namespace) -> int:
     from ganzoo_core import images
     from ganzoo_core.cli.progress import counting
 
-    images.check_format(options.out)
+    out = options.out or (None if options.report else path("samples.png"))
+    if out:
+        images.check_format(out)
+    _check_report(options, out)
     model = zoo.load(options.model, device=options.device)
+    said = _reported(model, options) if options.report else {}
+    if out is None:
+        return _told(said, options)
     with counting("sampling", quiet=options.json) as progress:
         drawn, columns = _drawn(model, options, progress)
     columns = options.columns or columns
-    images.save(drawn, options.out, columns=columns, enlarge=options.enlarge)
-    if options.json:
-        print_json(
-            {
-                "out": str(options.out),
-                "count": len(drawn),
-                "seed": options.seed,
-                "shape": list(drawn.shape),
-            }
-        )
-    else:
-        print(f"{len(drawn)} images of seed {options.seed}: {options.out}")
-    return 0
+    images.save(drawn, out, columns=columns, enlarge=options.enlarge)
+    said |= {
+        "out": str(out),
+        "count": len(drawn),
+        "seed": options.seed,
+        "shape": list(drawn.shape),
+    }
+    return _told(said, options)
 
 
 def classes(text: str) -> list[int]:
@@ -102,6 +118,59 @@ def classes(text: str) -> list[int]:
             raise argparse.ArgumentTypeError(f"{part!r} is no range of classes, such as 0-9")
         found += numbers
     return found
+
+
+def _told(said: dict[str, Any], options: argparse.Namespace) -> int:
+    """Say what was written."""
+    if options.json:
+        print_json(said)
+        return 0
+    if "report" in said:
+        for title, reason in said["left_out"].items():
+            print(f"not shown: {title}: {reason}")
+        print(f"{len(said['shown'])} parts of seed {options.seed}: {said['report']}")
+    if "out" in said:
+        print(f"{said['count']} images of seed {options.seed}: {said['out']}")
+    return 0
+
+
+def _check_report(options: argparse.Namespace, out: "Path | None") -> None:
+    """Refuse options that would be without effect."""
+    if options.report is None and (options.data or options.data_root or options.projection):
+        raise ConfigError(
+            "--data, --data-root and --projection are for a report; name one, as in "
+            "--report report.html"
+        )
+    if out is None and (options.classes or options.code):
+        raise ConfigError(
+            "--class and --code choose images, and a report shows those that come first; give "
+            "--out as well to save them"
+        )
+
+
+def _reported(model: "Model", options: argparse.Namespace) -> dict[str, Any]:
+    """Write the report, and return what there is to say of it."""
+    import ganzoo_core as zoo
+    from ganzoo_core.cli.progress import downloading
+
+    with downloading(quiet=options.json) as progress:
+        report = zoo.report(
+            model,
+            options.report,
+            data=options.data,
+            count=options.count,
+            seed=options.seed,
+            batch_size=options.batch_size,
+            split=options.split,
+            data_root=options.data_root,
+            projection=options.projection or "pca",
+            progress=progress,
+        )
+    return {
+        "report": str(options.report),
+        "shown": [section.title for section in report.sections],
+        "left_out": dict(report.left_out),
+    }
 
 
 def _drawn(

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--data",
         help="digits (default), mnist, fashion-mnist, cifar10, hub:ORG/NAME, folder:PATH, "
-        "idx:PATH or npz:PATH",
+        "idx:PATH, npz:PATH, unpaired:A:B or paired:PATH",
     )
     data.add_argument("--data-root", type=path, help="folder that the data's path is relative to")
     data.add_argument("--flip", action="store_true", help="mirror images at random")
@@ -138,7 +138,6 @@ def _train(options: argparse.Namespace, settings: dict[str, Any], watching: Any)
         settings=settings,
         epochs=options.epochs,
         data_root=options.data_root,
-        flip=options.flip,
         resize_filter=options.resize_filter,
         broken_share=options.broken_share,
         device=options.device,
@@ -148,7 +147,7 @@ def _train(options: argparse.Namespace, settings: dict[str, Any], watching: Any)
 
 def _refuse_with_resume(options: argparse.Namespace) -> None:
     given = [
-        name for name in (*_PARTS, "preset", "epochs", "flip", "out") if getattr(options, name)
+        name for name in (*_PARTS, "preset", "epochs", "out") if getattr(options, name)
     ]
     if given:
         raise ConfigError(
@@ -167,6 +166,7 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         "training.batch_size": options.batch_size,
         "training.seed": options.seed,
         "training.precision": options.precision,
+        "training.flip": options.flip or None,
         "image_size": options.image_size,
     }
     return settings | {key: value for key, value in named.items() if value is not None}
@@ -187,7 +187,6 @@ def _show_plan(options: argparse.Namespace, settings: dict[str, Any]) -> int:
         DataChoice(
             options.data or "digits",
             str(options.data_root) if options.data_root else None,
-            options.flip,
             options.resize_filter,
             options.broken_share,
         ),

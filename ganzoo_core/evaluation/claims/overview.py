@@ -25,11 +25,11 @@ class Row:
         if self.record is None:
             return (self.variant, self.claim["name"], paper, NOT_MEASURED, "", NOT_MEASURED)
         record = self.record
-        measured = with_unit(record.measured, self.claim) if record.seeds else ""
-        return (
-            *(self.variant, self.claim["name"], paper),
-            *(measured, record_budget(record, self.claim), record.outcome),
-        )
+        measured = record.measured
+        if record.mean is not None:
+            measured = f"{with_unit(measured, self.claim)} {record.features}".rstrip()
+        budget = record_budget(record, self.claim)
+        return (self.variant, self.claim["name"], paper, measured, budget, record.outcome)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as pure data."""
@@ -42,16 +42,17 @@ class Row:
         }
 
 
-def claim_rows(variant: Variant) -> tuple[list[Row], list[str]]:
+def claim_rows(variant: Variant, *, shipped_only: bool = False) -> tuple[list[Row], list[str]]:
     """Return the rows of a variant's claims, and a sentence for each record that is no use.
 
     A claim has a row for each budget that it was measured with, or one that says that it was not.
+    `shipped_only` leaves out what the user has measured.
     """
     rows: list[Row] = []
     notes: list[str] = []
     name = variant.full_name if variant.short_name_taken_by else variant.name
     for claim in variant.entry.get("claims", ()):
-        records, its_notes = latest_records(variant, claim)
+        records, its_notes = latest_records(variant, claim, shipped_only=shipped_only)
         rows += [Row(name, claim, record) for record in records.values()] or [
             Row(name, claim, None)
         ]
@@ -73,11 +74,8 @@ def share_of_the_full(share: float) -> str:
 
 
 def unmeasurable(claim: Claim, size: Size) -> str:
-    """Return why a claim has no run of a size, in a sentence; empty where it has one."""
-    if claim.get(size):
-        return ""
-    reason = claim.get("why_not") or "its manifest does not say why"
-    return f"the claim {claim['name']} has no {size} run: {reason}"
+    """Return the sentence that says why a claim has no run of a size."""
+    return f"the claim {claim['name']} has no {size} run: {claim.get('why_not', '')}"
 
 
 def _public(data: str) -> str:

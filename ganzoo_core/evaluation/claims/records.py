@@ -96,6 +96,12 @@ class Record:
         mean = f"{self.mean:.4g}"
         return mean if self.deviation is None else f"{mean} ± {self.deviation:.2g}"
 
+    @property
+    def features(self) -> str:
+        """The features it was measured with, such as `[mnist-convnet]`; empty where none."""
+        _, bracket, features = self.figure.partition("[")
+        return bracket + features
+
     def to_json(self) -> dict[str, Any]:
         """Return it as pure data."""
         return {"schema": SCHEMA_VERSION, **asdict(self)}
@@ -120,22 +126,25 @@ def judged(
     return mean, deviation, "reproduced" if behind <= tolerance else "not reached"
 
 
-def latest_records(variant: Variant, claim: Claim) -> tuple[dict[Size, Record], list[str]]:
+def latest_records(
+    variant: Variant, claim: Claim, *, shipped_only: bool = False
+) -> tuple[dict[Size, Record], list[str]]:
     """Return the latest record of each budget of a claim, and a sentence for each that is no use.
 
     The user's own and those that the plugin ships are taken alike, by their dates.
     """
+    shipped = f"{variant.plugin.folder}{os.sep}records"
     found: dict[Size, Record] = {}
     notes = []
     for size in SIZES:
-        for folder in (records_folder(), f"{variant.plugin.folder}{os.sep}records"):
+        for folder in (shipped,) if shipped_only else (records_folder(), shipped):
+            path = record_path(folder, variant.name, claim["name"], size)
             try:
-                record = _read(record_path(folder, variant.name, claim["name"], size))
+                record = _read(path)
                 _check_fits(record, variant, claim, size)
             except FileNotFoundError:
                 continue
             except (OSError, ValueError, RecursionError) as error:
-                path = record_path(folder, variant.name, claim["name"], size)
                 notes.append(f"left out {path}: {_said(error)}")
                 continue
             if size not in found or record.date > found[size].date:

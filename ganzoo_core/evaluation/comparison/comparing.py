@@ -73,21 +73,22 @@ def compare(
         count=count,
         evaluations=evaluations,
     )
-    before = _begun(out, asked)
+    with _interruptions(out):
+        plan = _begun(out, asked) or draw_up_plan(
+            installed,
+            asked,
+            parse_budget(budget),
+            data_root=data_root,
+            device=device,
+            observer=observer,
+            versions=_versions(),
+        )
     with _interruptions(out), _alone(out):
-        if before is None:
-            plan = draw_up_plan(
-                installed,
-                asked,
-                parse_budget(budget),
-                data_root=data_root,
-                device=device,
-                observer=observer,
-                versions=_versions(),
-            )
+        begun = _begun(out, asked)
+        if begun is None:
             write_json(out / PLAN, written(plan))
         else:
-            plan = before
+            plan = begun
             _check_unchanged(plan, data_root, observer)
         works = [
             Work(asked, entrant, seed, out / "runs" / entrant.run_name(seed), data_root, device)

@@ -125,9 +125,12 @@ def _gpus(ray: Any, works: Sequence[Work]) -> int:
 
 def _environment() -> dict[str, Any]:
     """Return what of this process's environment the workers need to find the same things."""
-    return {
-        "env_vars": {name: its for name, its in os.environ.items() if name.startswith("GANZOO_")}
+    needed = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("GANZOO_") or name == "PYTHONPATH"
     }
+    return {"env_vars": needed}
 
 
 def _name(error: Exception) -> str:

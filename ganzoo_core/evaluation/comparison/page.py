@@ -175,6 +175,7 @@ def _terms(comparison: Comparison) -> str:
         "Shared networks": ", ".join(f"{r}: {name}" for r, name in asked.components.items()),
         "Preset": asked.preset or "",
         "Set for all": ", ".join(f"{path}={value}" for path, value in asked.settings.items()),
+        "Features": ", ".join(_features(comparison)),
         "Images a measurement": f"{asked.count:,}, of seed 0",
         "Measured on the way": table.counted(asked.evaluations, "point") + ", the end included",
         "Machine": ", ".join(comparison.machines),
@@ -186,6 +187,17 @@ def _terms(comparison: Comparison) -> str:
         if value
     )
     return f"<dl>\n{items}</dl>\n"
+
+
+def _features(comparison: Comparison) -> list[str]:
+    """Return each network in whose eyes images were compared, with its hash and filter."""
+    found = {
+        f"{result['features']} ({result['features_hash']}; {result['features_resize_filter']})"
+        for outcome in comparison.outcomes
+        for result in outcome.results
+        if result.get("features")
+    }
+    return sorted(found)
 
 
 def _settings(entrant: Entrant) -> str:
@@ -221,8 +233,10 @@ def _table(
             tag, scope = ("th", ' scope="row"') if place == heads else ("td", "")
             cells.append(f"<{tag}{scope}{_number(numeric)}>{escape(text)}</{tag}>")
         body.append(f"<tr>{''.join(cells)}</tr>\n")
+    said = escape(caption)
     return (
-        f'<div class="wide" role="region" tabindex="0" aria-label="{escape(caption)}">\n<table>\n<caption>{escape(caption)}</caption>\n'
+        f'<div class="wide" role="region" tabindex="0" aria-label="{said}">\n'
+        f"<table>\n<caption>{said}</caption>\n"
         f"<thead>\n<tr>{head}</tr>\n</thead>\n<tbody>\n{''.join(body)}</tbody>\n</table>\n</div>\n"
     )
 

@@ -6,7 +6,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ganzoo_core.evaluation.comparison.records import Outcome
 from ganzoo_core.evaluation.comparison.summary import Comparison
-from ganzoo_core.evaluation.comparison.table import short
 from ganzoo_core.files import whole_file
 
 PICTURE = "samples.png"
@@ -33,9 +32,9 @@ def write_picture(comparison: Comparison) -> None:
         if found is not None:
             outcome, file = found
             value = outcome.points.values[outcome.steps]
-            with Image.open(file) as grid:
-                label = f"{row.variant}: {short(outcome.points.metric)} {value:.4g}"
-                grids.append((label, _enlarged(grid.convert("RGB"))))
+            label = f"{row.variant}: {outcome.points.metric} {value:.4g}"
+            with Image.open(file) as image:
+                grids.append((label, _enlarged(image.convert("RGB"))))
     if not grids:
         return
     font = ImageFont.load_default(size=15)

@@ -12,7 +12,13 @@ import torch
 
 from ganzoo_core import zoo
 from ganzoo_core.blueprint import Blueprint
-from ganzoo_core.errors import GanzooError, HubError, InterruptedTrainingError, RunError
+from ganzoo_core.errors import (
+    GanzooError,
+    HubError,
+    InterruptedTrainingError,
+    RunError,
+    UnknownNameError,
+)
 from ganzoo_core.evaluation.comparison.records import (
     OUTCOME,
     POINTS,
@@ -52,7 +58,8 @@ def carry_out(work: Work, observer: Observer) -> Outcome:
 
     Raises:
         InterruptedTrainingError: a signal came; the run is saved.
-        GanzooError: what is wrong has nothing to do with the variant: the disk, missing features.
+        GanzooError: what is wrong has nothing to do with the variant: the disk, missing features, a
+            plugin that this process does not find.
     """
     known = read_outcome(work.folder)
     if known is not None:
@@ -63,7 +70,7 @@ def carry_out(work: Work, observer: Observer) -> Outcome:
         results = _measured(model, work, work.entrant.metrics, write=True)
     except NonFiniteLossError as error:
         return fail(work, str(error), begin_anew=True)
-    except (RunError, HubError, InterruptedTrainingError):
+    except (RunError, HubError, UnknownNameError, InterruptedTrainingError):
         raise
     except GanzooError as error:
         return fail(work, str(error))

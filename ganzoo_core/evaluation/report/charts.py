@@ -1,7 +1,9 @@
 """Drawings of numbers on axes that a page gives them."""
 
 import math
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,7 +59,7 @@ def draw_scatter(
     axes.set_aspect("equal", adjustable="datalim")
     _bare(axes)
     if classes is None:
-        axes.scatter(*points.T, s=6, color=COLOURS[0], alpha=0.6, linewidths=0)
+        axes.scatter(points[:, 0], points[:, 1], s=6, color=COLOURS[0], alpha=0.6, linewidths=0)
         return
     drawn, shown = [], []
     for number, name in enumerate(class_names):
@@ -66,10 +68,16 @@ def draw_scatter(
             continue
         marker = "os^Dv"[number // len(COLOURS) % 5]
         colour = COLOURS[number % len(COLOURS)]
-        drawn.append(axes.scatter(*own.T, s=7, color=colour, marker=marker, alpha=0.6, linewidths=0))
+        drawn.append(
+            axes.scatter(
+                own[:, 0], own[:, 1], s=7, color=colour, marker=marker, alpha=0.6, linewidths=0
+            )
+        )
         shown.append(name)
+        x, y = np.median(own, axis=0)
         axes.text(
-            *np.median(own, axis=0),
+            x,
+            y,
             name,
             color=colour,
             weight="bold",
@@ -79,6 +87,14 @@ def draw_scatter(
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )
     _named(axes, drawn, shown)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Draw names in scripts that matplotlib's font lacks as boxes, without a warning for each."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
 
 
 def _named(axes: "Axes", drawn: Sequence[Any], names: Sequence[str]) -> None:
@@ -93,6 +109,7 @@ def _named(axes: "Axes", drawn: Sequence[Any], names: Sequence[str]) -> None:
         bbox_to_anchor=(1.01, 1),
         borderaxespad=0,
         frameon=False,
+        markerscale=2,
         ncols=math.ceil(len(names) / 18),
     )
     for text in legend.get_texts():

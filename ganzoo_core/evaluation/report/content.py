@@ -32,7 +32,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a header, which is empty where the first column says what the second is."""
+    """Rows of text; where there is no header, the first column says what the second is."""
 
     rows: tuple[tuple[str, ...], ...]
     header: tuple[str, ...] = ()

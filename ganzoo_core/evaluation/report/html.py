@@ -4,10 +4,8 @@ import base64
 import io
 from html import escape
 
-from PIL import Image
-
+from ganzoo_core.evaluation.report.charts import quietly
 from ganzoo_core.evaluation.report.content import Chart, Picture, Report, Section, Table
-from ganzoo_core.evaluation.report.quiet import quietly
 
 WIDTH = 760
 """Of a chart on the page, in CSS pixels; it is drawn with twice as many."""
@@ -97,35 +95,33 @@ def _framed(number: int, title: str, content: str) -> str:
 def _part(part: Picture | Chart | Table) -> str:
     match part:
         case Picture():
-            return _figure(part.image, part.says, part.image.width, "pixels")
+            file = io.BytesIO()
+            part.image.save(file, "PNG", optimize=True)
+            return _figure(file.getvalue(), part.says, *part.image.size, "pixels")
         case Chart():
-            return _figure(_drawn(part), part.says, WIDTH, "chart")
+            return _figure(_drawn(part), part.says, WIDTH, round(WIDTH * part.height), "chart")
         case Table():
             return _table(part)
 
 
-def _figure(image: Image.Image, says: str, width: int, kind: str) -> str:
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
-    data = base64.b64encode(file.getvalue()).decode()
-    height = round(width * image.height / image.width)
+def _figure(png: bytes, says: str, width: int, height: int, kind: str) -> str:
+    data = base64.b64encode(png).decode()
     return (
         f'<figure><img class="{kind}" width="{width}" height="{height}" alt="{escape(says)}" '
         f'src="data:image/png;base64,{data}"/></figure>\n'
     )
 
 
-def _drawn(chart: Chart) -> Image.Image:
-    """Draw a chart, with twice the page's pixels so that it stays sharp on a fine screen."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+def _drawn(chart: Chart) -> bytes:
+    """Draw a chart as PNG, with twice the page's pixels so that it stays sharp on a fine screen."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH / 96, WIDTH / 96 * chart.height), dpi=192, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    figure = Figure(figsize=(WIDTH / 96, WIDTH / 96 * chart.height), layout="constrained")
+    file = io.BytesIO()
     with quietly():
         chart.draw(figure.add_subplot())
-        canvas.draw()
-    return Image.fromarray(canvas.buffer_rgba()).convert("RGB")
+        figure.savefig(file, format="png", dpi=192, facecolor="white")
+    return file.getvalue()
 
 
 def _table(table: Table) -> str:

@@ -3,17 +3,16 @@
 import io
 import textwrap
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
+from ganzoo_core.evaluation.report.charts import quietly
 from ganzoo_core.evaluation.report.content import Chart, Picture, Report, Table
-from ganzoo_core.evaluation.report.quiet import quietly
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.backends.backend_pdf import PdfPages
     from matplotlib.figure import Figure
 
 PAGE = (8.27, 11.69)
@@ -26,7 +25,7 @@ TALLEST = 7.5
 TEXT, SMALL = 9.0, 7.5
 """Sizes of type, in points."""
 LEADING = 1.4
-LETTER = 0.56
+LETTER = 0.53
 """How wide a letter of the font is on average, as a share of its size."""
 LEGEND = 0.24
 """Share of a chart's width that the names at its right take."""
@@ -78,7 +77,7 @@ def _size(image: Image.Image) -> tuple[float, float]:
 class _Sheets:
     """Pages that are filled from above, one after the other."""
 
-    def __init__(self, pdf: "PdfPages") -> None:
+    def __init__(self, pdf: Any) -> None:
         self._pdf = pdf
         self._figure: Figure | None = None
         self._down = 0.0
@@ -104,7 +103,9 @@ class _Sheets:
         self.text(title, size=13, bold=True)
 
     def text(self, text: str, *, size: float = TEXT, bold: bool = False) -> None:
-        """Write a paragraph."""
+        """Write a paragraph, if there is any text."""
+        if not text:
+            return
         for line in _wrapped(text, WIDTH, size):
             figure = self._page(size * LEADING / 72)
             _write(figure, MARGIN, self._down, line, size, bold)
@@ -202,7 +203,7 @@ def _wrapped(text: str, width: float, size: float) -> list[str]:
 
 
 def _widths(rows: list[tuple[str, ...]]) -> list[float]:
-    """Share the page's width among columns by their longest cells, of which none takes over half."""
-    longest = [min(60, max(map(len, column))) + 2 for column in zip(*rows, strict=True)]
+    """Share the page's width among columns by their longest cells, up to 60 letters."""
+    longest = [min(60, max(map(len, column))) + 4 for column in zip(*rows, strict=True)]
     needed = [length * SMALL * LETTER / 72 for length in longest]
     return [width * min(1, WIDTH / sum(needed)) for width in needed]

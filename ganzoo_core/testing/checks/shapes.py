@@ -186,6 +186,8 @@ def _check_image_shape(network: nn.Module, config: Config, title: str) -> None:
     channels, height, width = network.image_shape  # type: ignore[misc]
     for name, found in (("channels", {channels}), ("image_size", {height, width})):
         asked = getattr(config, name, None)
+        if asked is not None and name == "channels" and getattr(config, "pairs", False):
+            asked *= 2  # a discriminator of pairs sees both images, one behind the other
         if asked is not None and found != {asked}:
             raise NotKeptError(
                 f"image_shape must follow from the setting {name}, and {title} built with "

@@ -87,9 +87,7 @@ def loss_falls(variant: VariantSubject) -> None:
         role: [weight for weight in network.parameters() if weight.requires_grad]
         for role, network in networks.items()
     }
-    batch = batches_for(
-        networks, blueprint.training.batch_size, labelled=bool(trainer.labelled)
-    ).draw(0)
+    batch = batches_for(networks, blueprint.training.batch_size, trainer).draw(0)
     for stage in trainer.stages():
         ends: dict[str, tuple[float, float]] = {}
         # A paper's own learning rate may be too small for its effect to be seen so soon, and a

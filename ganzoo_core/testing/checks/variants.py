@@ -263,6 +263,9 @@ def _unsupported(supported: Iterable[int]) -> list[int]:
 def _inputs_of_verbs(variant: VariantSubject, model: Model) -> Iterable[tuple[str, Tensor]]:
     if "decode" in model.verbs:
         yield "decode", inputs_for(variant.network(model, Generator), COUNT)[0]
+    if "translate" in model.verbs:
+        shape = model.translator().image_shape
+        yield "translate", random_images(COUNT, shape)
     for verb in ("encode", "reconstruct"):
         if verb in model.verbs:
             encoder = variant.network(model, Encoder)
