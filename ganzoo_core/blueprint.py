@@ -146,7 +146,7 @@ def draw_up(
     """
     variant = installed.variant(name)
     entry = _entry(variant)
-    chosen = _chosen(installed, entry, dict(components or {}))
+    chosen, arguments = _chosen(installed, entry, dict(components or {}))
     models = {part: hooks.config(kind, its) for part, (kind, its, hooks) in chosen.items()}
     models_and_training: dict[str, type[Config]] = {**models, "training": TrainingSettings}
     if preset is not None and preset not in entry.presets:
@@ -163,6 +163,7 @@ def draw_up(
         _applicable(entry.presets[preset].settings, models_and_training, exchanged, absent)
         if preset
         else {},
+        arguments,
         settings,
     )
     handed: dict[str, Settings] = {part: {} for part in models_and_training}
@@ -266,7 +267,8 @@ def _entry(variant: Variant) -> VariantEntry:
 
 def _chosen(
     installed: Installed, entry: VariantEntry, components: dict[str, str]
-) -> dict[str, tuple[Kind, str, Hooks]]:
+) -> tuple[dict[str, tuple[Kind, str, Hooks]], Settings]:
+    """Return the components by part, and the settings that follow their names after a colon."""
     recipe = entry.recipe
     wanted: dict[str, tuple[Kind, str]] = {
         role: (part.kind, components.pop(role, part.component))
@@ -278,11 +280,19 @@ def _chosen(
     wanted["trainer"] = ("trainer", components.pop("trainer", recipe.trainer))
     for part in components:
         raise UnknownNameError("part", part, wanted, f"the recipe of {entry.name!r}")
-    chosen = {}
+    chosen, arguments = {}, {}
     for part, (kind, name) in wanted.items():
+        name, colon, argument = name.partition(":")
         plugin, its_name = installed.component(kind, name)
-        chosen[part] = (kind, its_name, load_plugin(plugin))
-    return chosen
+        hooks = load_plugin(plugin)
+        chosen[part] = (kind, its_name, hooks)
+        if colon:
+            entries = hooks.manifest.components.of(kind)
+            setting = next(entry.argument for entry in entries if entry.name == its_name)
+            if not setting:
+                raise ConfigError(f"the {kind} {name} takes nothing after a colon; leave it out")
+            arguments[f"{part}.{setting}"] = argument
+    return chosen, arguments
 
 
 def _regularizers(

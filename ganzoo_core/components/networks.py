@@ -173,7 +173,7 @@ class Code:
     indices: Tensor | None = None
     """[N, …], int64; None where the code is not discrete."""
     logits: Tensor | None = None
-    """[N, classes], of the image's class, where the encoder names it."""
+    """[N, classes], of the image's class, or else of its cluster, where the encoder names it."""
 
     def draw(self, noise: Noise) -> Tensor:
         """Draw one code of each image's distribution; a point is returned as it is."""

@@ -1,4 +1,4 @@
-"""Real images as an encoder sees them: codes beside known factors, and how likely they are."""
+"""Real images as an encoder sees them: their codes, their classes, and how likely they are."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,9 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganzoo_core.components import Code, Decoder, Encoder
+from ganzoo_core.components import (
+    Code,
+    Decoder,
+    Encoder,
+    ImageNoise,
+    drawing_from,
+    mixed_seed,
+)
 from ganzoo_core.data import ImageData
 from ganzoo_core.errors import DataError, UnsupportedError
+from ganzoo_core.evaluation.drawing import generator_of
 from ganzoo_core.evaluation.metrics.common import Estimate
 from ganzoo_core.evaluation.metrics.likelihood import importance_weighted_nll
 from ganzoo_core.evaluation.real import pixels_to_images
@@ -58,6 +66,94 @@ def codes_beside_factors(
         if progress:
             progress("encoded images", min(len(codes) * batch_size, len(chosen)), len(chosen))
     return Coded(torch.cat(codes).double().numpy(), factors)
+
+
+def codes_beside_prior(
+    model: Model,
+    data: ImageData,
+    chosen: Tensor,
+    *,
+    seed: int,
+    batch_size: int = 64,
+    progress: Told = None,
+) -> tuple[Tensor, Tensor]:
+    """Draw a code of each image of numbers `chosen` [N], and as many latents from the prior.
+
+    The codes of all images together are a draw from the aggregated posterior.
+
+    Returns:
+        codes and latents, [N, D] each
+
+    Raises:
+        UnsupportedError: the model draws no images, or from latents of another shape.
+    """
+    encoder, generator = encoder_of(model), generator_of(model)
+    latents = generator.latents(len(chosen), ImageNoise(seed, range(len(chosen)), model.device))
+    codes = []
+    for start in range(0, len(chosen), batch_size):
+        numbers = chosen[start : start + batch_size]
+        noise = ImageNoise(mixed_seed(seed, 18), range(start, start + len(numbers)), model.device)
+        images = pixels_to_images(data.images[numbers.numpy()]).to(model.device)
+        with _at_rest(encoder), torch.no_grad(), drawing_from(noise, encoder):
+            codes.append(encoder(images).draw(noise).flatten(1).cpu())
+        if progress:
+            progress("encoded images", start + len(numbers), len(chosen))
+    joined, drawn = torch.cat(codes), latents.flatten(1).cpu()
+    if joined.shape[1] != drawn.shape[1]:
+        raise UnsupportedError(
+            f"{model.variant} encodes images as {joined.shape[1]} numbers and draws them from "
+            f"{drawn.shape[1]}, so its codes cannot be held against its prior; leave prior-mmd out "
+            "of --metrics"
+        )
+    return joined, drawn
+
+
+def label_logits(
+    model: Model,
+    data: ImageData,
+    chosen: Tensor,
+    *,
+    batch_size: int = 64,
+    progress: Told = None,
+) -> Tensor:
+    """Return what an encoder says of the classes or clusters of the images `chosen` [N].
+
+    Returns:
+        logits [N, classes]
+
+    Raises:
+        UnsupportedError: the encoder names neither classes nor clusters.
+    """
+    encoder = encoder_of(model)
+    logits = []
+    for numbers in chosen.split(batch_size):
+        images = pixels_to_images(data.images[numbers.numpy()]).to(model.device)
+        with _at_rest(encoder), torch.no_grad():
+            code: Code = encoder(images)
+        if code.logits is None:
+            raise UnsupportedError(
+                f"the encoder of {model.variant} names neither classes nor clusters, so they "
+                "cannot be measured; choose other --metrics"
+            )
+        logits.append(code.logits.cpu())
+        if progress:
+            progress("named images", min(len(logits) * batch_size, len(chosen)), len(chosen))
+    return torch.cat(logits)
+
+
+def encoder_of(model: Model) -> Encoder:
+    """Return the network that makes a model's codes.
+
+    Raises:
+        UnsupportedError: the model has none.
+    """
+    for role in model.blueprint.entry.recipe.inference:
+        network = model.networks.get(role)
+        if isinstance(network, Encoder):
+            return network
+    raise UnsupportedError(
+        f"{model.variant} has no encoder; what it can do: {', '.join(model.verbs) or 'nothing'}"
+    )
 
 
 def negative_log_likelihood(

@@ -127,7 +127,7 @@ def default_metrics(model: Model, data: ImageData, features: Features | None) ->
     if "reconstruct" in model.verbs:
         chosen += ["mse", "ssim"] if data.image_size >= WINDOW else ["mse"]
     if "encode" in model.verbs and data.factors is not None:
-        chosen += [key for key, measure in MEASURES.items() if measure.verb == "encode"]
+        chosen += [key for key, measure in MEASURES.items() if measure.needs_factors]
     if not chosen:
         raise UnsupportedError(
             f"{model.variant} neither samples nor reconstructs, so there is nothing to evaluate"

@@ -9,13 +9,24 @@ import torch
 from torch import Tensor
 
 from ganzoo_core.components import ImageNoise
+from ganzoo_core.data import ImageData
 from ganzoo_core.errors import DataError, UnsupportedError
 from ganzoo_core.evaluation.categories import categories_of
 from ganzoo_core.evaluation.drawing import generator_of
-from ganzoo_core.evaluation.encoded import negative_log_likelihood
+from ganzoo_core.evaluation.encoded import (
+    codes_beside_prior,
+    label_logits,
+    negative_log_likelihood,
+)
 from ganzoo_core.evaluation.evidence import Evidence
 from ganzoo_core.evaluation.metrics.categories import category_error
-from ganzoo_core.evaluation.metrics.classes import class_accuracy, mode_coverage
+from ganzoo_core.evaluation.metrics.classes import (
+    class_accuracy,
+    cluster_names,
+    clustering_error,
+    error_rate,
+    mode_coverage,
+)
 from ganzoo_core.evaluation.metrics.common import Estimate
 from ganzoo_core.evaluation.metrics.disentanglement import (
     beta_vae_score,
@@ -40,6 +51,7 @@ from ganzoo_core.evaluation.metrics.similarity import (
     scales_of,
 )
 from ganzoo_core.evaluation.metrics.sliced_wasserstein import sliced_wasserstein
+from ganzoo_core.evaluation.metrics.two_sample import maximum_mean_discrepancy
 from ganzoo_core.model import slerp
 
 VALIDATION = 1000
@@ -50,6 +62,12 @@ PATHS = 1000
 
 LIKELIHOODS, DRAWS = 1000, 500
 """The most images whose likelihood is bounded, and how often the code of each is drawn."""
+
+COMPARED = 1000
+"""The most codes that are held against as many latents of the prior."""
+
+NAMING = 10_000
+"""The most images, from the end of the training split, that name clusters."""
 
 
 class Figure(NamedTuple):
@@ -70,13 +88,15 @@ class Measure:
     """A metric: what it is, what a model must be able to do for it, and how it is measured."""
 
     summary: str
-    verb: Literal["sample", "reconstruct", "encode"]
+    verb: Literal["sample", "reconstruct", "encode", "classify"]
     keep: frozenset[str]
     """What it needs of the generated images; see `Evidence`."""
     figures: Callable[[Evidence], list[Figure]]
     over_features: bool = True
     splits: tuple[str, ...] = ()
     """Splits of the data that it needs, whichever was asked for."""
+    needs_factors: bool = False
+    """Whether the data must say what their images were made from."""
 
 
 def _fid(evidence: Evidence) -> list[Figure]:
@@ -316,6 +336,59 @@ def _dci(evidence: Evidence) -> list[Figure]:
     )
 
 
+def _prior_discrepancy(evidence: Evidence) -> list[Figure]:
+    chosen = evidence.real_order[: min(evidence.count, COMPARED)]
+    codes, latents = codes_beside_prior(
+        evidence.model,
+        evidence.data,
+        chosen,
+        seed=evidence.seed,
+        batch_size=evidence.batch_size,
+        progress=evidence.progress,
+    )
+    found = maximum_mean_discrepancy(codes, latents, evidence.generator(12))
+    counts = (len(codes), len(latents))
+    return [
+        Figure("prior MMD²", Estimate(found.squared), "lower", *counts, over_features=False),
+        Figure("prior p-value", Estimate(found.p_value), "neither", *counts, over_features=False),
+    ]
+
+
+def _classification_error(evidence: Evidence) -> list[Figure]:
+    chosen = evidence.real_order[: evidence.count]
+    error = error_rate(_named(evidence, evidence.data, chosen), _labels(evidence.data, chosen))
+    counts = (len(chosen), 0)
+    return [Figure("classification error", error, "lower", *counts, over_features=False)]
+
+
+def _clustering_error(evidence: Evidence) -> list[Figure]:
+    train = evidence.of_split("train")
+    naming = torch.arange(max(0, len(train) - NAMING), len(train))
+    names = cluster_names(_named(evidence, train, naming), _labels(train, naming))
+    chosen = evidence.real_order[: evidence.count]
+    error = clustering_error(
+        _named(evidence, evidence.data, chosen), _labels(evidence.data, chosen), names
+    )
+    counts = (len(chosen), 0)
+    return [Figure("clustering error", error, "lower", *counts, over_features=False)]
+
+
+def _named(evidence: Evidence, data: ImageData, chosen: Tensor) -> Tensor:
+    return label_logits(
+        evidence.model,
+        data,
+        chosen,
+        batch_size=evidence.batch_size,
+        progress=evidence.progress,
+    )
+
+
+def _labels(data: ImageData, chosen: Tensor) -> Tensor:
+    if data.labels is None:
+        raise DataError(f"{data.name} has no labels, which this metric compares with")
+    return torch.from_numpy(data.labels[chosen.numpy()])
+
+
 def _disentangled(evidence: Evidence, scores: Mapping[str, float]) -> list[Figure]:
     counts = (len(evidence.coded.codes), 0)
     return [
@@ -360,7 +433,7 @@ def _rebuilt(summary: str, figures: Callable[[Evidence], list[Figure]]) -> Measu
 
 
 def _encoded(summary: str, figures: Callable[[Evidence], list[Figure]]) -> Measure:
-    return Measure(summary, "encode", frozenset(), figures, over_features=False)
+    return Measure(summary, "encode", frozenset(), figures, over_features=False, needs_factors=True)
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -404,6 +477,28 @@ MEASURES: Mapping[str, Measure] = {
     "mse": _rebuilt("squared error of reconstructions, pixels from 0 to 1", _squared_error),
     "ssim": _rebuilt("structural similarity of reconstructions", _structural_similarity),
     "nll": _rebuilt("negative log-likelihood by importance weighting, in nats", _likelihood),
+    "prior-mmd": Measure(
+        "whether codes follow the prior: squared discrepancy and p-value of a permutation test",
+        "encode",
+        frozenset(),
+        _prior_discrepancy,
+        over_features=False,
+    ),
+    "classification-error": Measure(
+        "images taken for another class, in per cent",
+        "classify",
+        frozenset(),
+        _classification_error,
+        over_features=False,
+    ),
+    "clustering-error": Measure(
+        "images in a cluster whose surest image is of another class, in per cent",
+        "encode",
+        frozenset(),
+        _clustering_error,
+        over_features=False,
+        splits=("train",),
+    ),
     "factor-vae-score": _encoded(
         "factors named by the dimension that moves least, on data with known factors",
         _factor_vae_score,

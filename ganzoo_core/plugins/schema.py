@@ -25,9 +25,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max
 """Lower-case words and digits, joined by single hyphens."""
 
 ComponentName = Annotated[
-    str, StringConstraints(pattern=r"^([a-z0-9]+(-[a-z0-9]+)*/)?[a-z0-9]+(-[a-z0-9]+)*$")
+    str, StringConstraints(pattern=r"^([a-z0-9]+(-[a-z0-9]+)*/)?[a-z0-9]+(-[a-z0-9]+)*(:[\w.-]+)?$")
 ]
-"""A component's name, alone or as `distribution/name`."""
+"""A component's name, alone or as `distribution/name`, with its argument where it takes one."""
 
 Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 """What a network is called within its variant, such as `generator` or `disc_a`."""
@@ -214,6 +214,8 @@ class ComponentEntry(_Entry):
 
     name: Name
     summary: str
+    argument: str = ""
+    """The setting that may follow the name after a colon, as in `--encoder timm:resnet18`."""
 
 
 class Components(_Entry):

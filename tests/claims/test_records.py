@@ -103,10 +103,8 @@ def test_a_record_is_shown_with_its_budget(
 ) -> None:
     write(own)
     (row,) = rows(ganzoo_here)[1:]
-    assert (
-        "32 ± 1.4 [mnist-convnet]  small: 3,000 steps, 2 seeds, 16 % of the full budget  not reached"
-        in row
-    )
+    budget = "small: 3,000 steps, 2 seeds, 16 % of the full budget"
+    assert f"32 ± 1.4 [mnist-convnet]  {budget}  not reached" in row
     (described,) = ganzoo_here("list", "toy", "--claims", "--json").json["claims"]
     assert described["record"]["mean"] == 32.0
     assert "32 ± 1.4 [mnist-convnet] (small: 3,000 steps" in ganzoo_here("info", "toy").out

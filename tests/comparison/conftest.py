@@ -24,19 +24,19 @@ from ganzoo_plugin_gan.trainer import AdversarialTrainer
 class TroubledConfig(AdversarialConfig):
     trouble: str = ""
     at: int = 2
-    places: str = ""
+    who: str = "trouble"
     times: int = 1
 
 
 class TroubledTrainer(AdversarialTrainer):
-    '''At step `at`, for the first `times` times, as files in the folder `places` count them.'''
+    '''At step `at`, for the first `times` times, as files named after `who` count them.'''
 
     def loss(self, phase, batch, step):
         losses = super().loss(phase, batch, step)
         if phase.name == "generator" and step.progress.step + 1 == self.config.at:
-            places = Path(self.config.places or ".")
-            if self.config.trouble and len(list(places.glob("trouble-*"))) < self.config.times:
-                (places / f"trouble-{os.getpid()}-{id(step)}").touch()
+            before = len(list(Path().glob(f"{self.config.who}-*")))
+            if self.config.trouble and before < self.config.times:
+                Path(f"{self.config.who}-{before}").touch()
                 return self.in_trouble(losses)
         return losses
 
@@ -106,7 +106,8 @@ def variant(name: str, **recipe: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def troubled(plugins: FakePlugins) -> FakePlugins:
-    """Install variants `troubled`, `picky` and `broken`."""
+    """Install variants `troubled`, `unlucky` (killed once), `doomed`, `picky` and `broken`."""
+    killed = {"trainer.trouble": "kill", "trainer.at": 3}
     broken = {
         **entry()["recipe"]["networks"],
         "generator": {"kind": "generator", "component": "broken"},
@@ -114,6 +115,9 @@ def troubled(plugins: FakePlugins) -> FakePlugins:
     named = [{"name": name, "summary": "a toy"} for name in ("troubled", "picky")]
     content = manifest(
         variant("troubled", trainer="troubled"),
+        variant("unlucky", trainer="troubled") | {"defaults": {**killed, "trainer.who": "unlucky"}},
+        variant("doomed", trainer="troubled")
+        | {"defaults": {**killed, "trainer.who": "doomed", "trainer.times": 9}},
         variant("picky", trainer="picky"),
         variant("broken", networks=broken),
         generators=[{"name": "toy", "summary": "a toy"}, {"name": "broken", "summary": "a toy"}],

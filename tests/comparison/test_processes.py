@@ -1,15 +1,17 @@
 """Comparisons whose processes die: the only one there is, or a worker of a Ray."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from comparison.test_compare import Notes
 from fake_plugins import FakePlugins, Ganzoo, GanzooHere
 
 import ganzoo_core as zoo
-from ganzoo_core.errors import RunError, UnsupportedError
+from ganzoo_core.errors import UnsupportedError
 from ganzoo_core.evaluation.comparison.records import read_outcome
 
 Tiny = Callable[..., dict[str, Any]]
@@ -17,25 +19,22 @@ Tiny = Callable[..., dict[str, Any]]
 TINY = (
     *("--set", "generator.width=16", "--set", "discriminator.width=8", "--set", "latent_size=4"),
     *("--batch-size", "8", "-n", "8", "--metrics", "fid", "--seeds", "2", "--budget", "4steps"),
-    *("--evaluations", "2", "--device", "cpu", "--set", "trainer.trouble=kill", "--json"),
+    *("--evaluations", "2", "--device", "cpu", "--json"),
 )
 
 
 def test_a_process_that_is_killed_costs_nothing_that_was_done(
-    troubled: FakePlugins, ganzoo: Ganzoo, tmp_path: Path
+    troubled: FakePlugins, ganzoo: Ganzoo, ganzoo_here: GanzooHere, tmp_path: Path
 ) -> None:
     # At the third step of its first run, one step after a checkpoint and a measurement.
-    command = ("compare", "troubled", "gan", *TINY, "--set", "trainer.at=3", "--out")
-    killed = ganzoo(*command, "out")
-    assert killed.code == -9
-    run = tmp_path / "out" / "runs" / "troubled-seed0"
+    command = ("compare", "unlucky", "gan", *TINY, "--out")
+    assert ganzoo(*command, "out").code == -signal.SIGKILL
+    run = tmp_path / "out" / "runs" / "unlucky-seed0"
     assert (run / "checkpoints" / "step-00000002").is_dir()
     assert read_outcome(run) is None
-    resumed = ganzoo(*command, "out")
-    assert resumed.code == 0, resumed.err
-    straight = ganzoo(*command, "straight")
-    assert straight.code == 0, straight.err
-    found, wanted = (answer.json["results"] for answer in (resumed, straight))
+    resumed, straight = ganzoo_here(*command, "out"), ganzoo_here(*command, "straight")
+    assert (resumed.code, straight.code) == (0, 0), resumed.err + straight.err
+    found, wanted = resumed.json["results"], straight.json["results"]
     for result in (found, wanted):
         for timed in (*result["rows"], *result["runs"]):
             assert timed.pop("seconds") > 0
@@ -59,42 +58,23 @@ def workers() -> Iterator[Any]:
         ray.shutdown()
 
 
-def test_a_worker_that_dies_once_costs_nothing(
+def test_a_worker_that_dies_costs_its_own_run_only_and_that_if_it_dies_again(
     workers: Any, tiny: Tiny, troubled: FakePlugins, ganzoo_here: GanzooHere
 ) -> None:
-    settings = {"trainer.trouble": "kill", "trainer.at": 3}
-    arguments = tiny(on="ray", seeds=1, settings=settings)
-    found = zoo.compare(["troubled", "gan"], "digits", **arguments)
-    assert [outcome.status for outcome in found.outcomes] == ["finished", "finished"]
-    straight = zoo.compare(
-        ["troubled", "gan"], "digits", **(arguments | {"out": Path("straight"), "on": "local"})
-    )
-    values = [
-        {outcome.entrant: outcome.points.values for outcome in its.outcomes}
-        for its in (found, straight)
-    ]
-    assert values[0] == pytest.approx(values[1], rel=1e-4)
-
-
-def test_a_worker_that_dies_again_costs_its_own_run_only(
-    workers: Any, tiny: Tiny, troubled: FakePlugins, ganzoo_here: GanzooHere
-) -> None:
-    settings = {"trainer.trouble": "kill", "trainer.times": 9}
-    found = zoo.compare(
-        ["troubled", "gan"], "digits", **tiny(on="ray", seeds=1, settings=settings)
-    )
-    assert [(row.variant, row.failed) for row in found.rows] == [("gan", 0), ("troubled", 1)]
+    notes = Notes()
+    variants = ["doomed", "unlucky", "gan"]
+    found = zoo.compare(variants, "digits", **tiny(on="ray", seeds=1), observer=notes)
+    rows = {row.variant: row for row in found.rows}
+    assert [rows[name].failed for name in variants] == [1, 0, 0]
+    assert [rows[name].rank is None for name in variants] == [True, False, False]
     assert found.failures[0].reason == "its workers died 2 times (WorkerCrashedError)"
-
-
-def test_what_is_wrong_in_a_worker_is_one_sentence(
-    workers: Any, tiny: Tiny, troubled: FakePlugins, ganzoo_here: GanzooHere, tmp_path: Path
-) -> None:
-    arguments = tiny(on="ray", seeds=1, settings={"trainer.trouble": "interrupt"})
-    with pytest.raises(RunError, match="stopped after step 2 of 4 and saved") as raised:
-        zoo.compare(["troubled"], "digits", **arguments)
-    assert "\n" not in str(raised.value)
-    assert zoo.compare(["troubled"], "digits", **arguments).rows[0].finished == 1
+    assert notes.said.count("the worker of unlucky, seed 0 died; another goes on with it") == 1
+    # It went on from its checkpoint, to what it would have come to alone.
+    assert len(list(Path().glob("unlucky-*"))) == 1
+    alone = zoo.compare(["unlucky"], "digits", **tiny(seeds=1, out=Path("alone")))
+    values = alone.outcomes[0].points.values
+    ours = next(outcome for outcome in found.outcomes if outcome.entrant == "unlucky")
+    assert ours.points.values == pytest.approx(values, rel=1e-4)
 
 
 def test_without_ray_it_says_how_to_get_it(

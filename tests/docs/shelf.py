@@ -13,7 +13,10 @@ COUNT = 160
 
 
 def fill(folder: Path) -> None:
-    """Write photos/, photos.zip, pets/CLASS/, scans/ with a broken file, mnist/ and faces.npz."""
+    """Write photos/, photos.zip, pets/CLASS/, scans/ with a broken file, mnist/ and faces.npz.
+
+    For translation: horses/, zebras/ and pairs/, whose images hold a photo and its negative.
+    """
     _write_photos(folder / "photos", COUNT, seed=0)
     for seed, kind in enumerate(("cats", "dogs")):
         _write_photos(folder / "pets" / kind, COUNT // 2, seed=seed)
@@ -22,6 +25,9 @@ def fill(folder: Path) -> None:
     with zipfile.ZipFile(folder / "photos.zip", "w") as archive:
         for file in sorted((folder / "photos").iterdir()):
             archive.write(file, f"photos/{file.name}")
+    for seed, kind in ((5, "horses"), (6, "zebras")):
+        _write_photos(folder / kind, COUNT // 4, seed=seed)
+    _write_pairs(folder / "pairs", COUNT // 4)
     _write_mnist(folder / "mnist")
     pixels = np.random.default_rng(4).integers(0, 256, (COUNT, 32, 32, 3), dtype=np.uint8)
     np.savez(folder / "faces.npz", images=pixels, labels=np.arange(COUNT) % 4)
@@ -38,6 +44,17 @@ def _write_photos(folder: Path, count: int, seed: int) -> None:
         mode = {0: "L", 1: "RGBA"}.get(number % 10, "RGB")
         suffix = "png" if mode == "RGBA" or number == 7 or number % 2 else "jpg"
         image.convert(mode).save(folder / f"{number:04d}.{suffix}")
+
+
+def _write_pairs(folder: Path, count: int) -> None:
+    """Write pairs side by side, split into train/ and test/."""
+    generator = np.random.default_rng(7)
+    for number in range(count):
+        coarse = Image.fromarray(generator.integers(0, 256, (3, 3, 3), dtype=np.uint8))
+        left = np.asarray(coarse.resize((32, 32), Image.Resampling.BICUBIC))
+        place = folder / ("test" if number % 5 == 0 else "train") / f"{number:04d}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.concatenate([left, 255 - left], axis=1)).save(place)
 
 
 def _write_mnist(folder: Path) -> None:

@@ -7,7 +7,9 @@ machines must reach it, and the data, under the same path.
 
 import logging
 import os
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,12 @@ def run_on_ray(works: Sequence[Work], observer: Observer) -> None:
         RunError: a run cannot be carried out for a reason that is not its variant's, or a worker
             does not reach the comparison's folder.
     """
+    # Ray prints what its processes say; standard output holds results only.
+    with redirect_stdout(sys.stderr):
+        _run(works, observer)
+
+
+def _run(works: Sequence[Work], observer: Observer) -> None:
     import ray
     from ray.exceptions import RayError, RayTaskError
 

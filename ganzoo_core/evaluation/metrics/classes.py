@@ -1,4 +1,4 @@
-"""What a classifier says of generated images: is each of the class asked for, and are all drawn?"""
+"""What a classifier says of images: is each of its class, are all drawn, do clusters fit them?"""
 
 from typing import NamedTuple
 
@@ -69,3 +69,63 @@ def mode_coverage(logits: Tensor, real_labels: Tensor) -> Modes:
     log_ratio = shares.clamp_min(1e-300).log() - (real.clamp_min(1) / real.sum()).log()
     divergence = float(torch.where(drawn > 0, shares * log_ratio, 0).sum())
     return Modes(int((drawn > 0).sum()), max(0.0, divergence))
+
+
+def error_rate(logits: Tensor, labels: Tensor) -> Estimate:
+    """Return the share of images that a classifier takes for another class, in per cent.
+
+    Args:
+        logits: [N, classes], or anything else of which the right class should have most.
+        labels: [N], int64, what the images show.
+
+    Returns:
+        the error, and its standard error.
+
+    Raises:
+        DataError: no images, not one label for each, or a label beyond the classifier's classes.
+    """
+    accuracy = class_accuracy(logits, labels)
+    assert accuracy.spread is not None
+    return Estimate(100 * (1 - accuracy.value), 100 * accuracy.spread)
+
+
+def cluster_names(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return each cluster's name: the label of the image that belongs to it most surely.
+
+    As Makhzani et al. (2016, section 6) name their clusters.
+
+    Args:
+        logits: [N, clusters], of log p(cluster | image) up to a constant an image.
+        labels: [N], int64, what the images show.
+
+    Returns:
+        [clusters], int64
+
+    Raises:
+        DataError: no images, or not one label for each.
+    """
+    logits = checked(logits, "cluster logits of the images that name the clusters")
+    if labels.shape != logits.shape[:1]:
+        raise DataError(f"there are {len(logits)} images and labels of shape {list(labels.shape)}")
+    return labels.cpu()[logits.log_softmax(1).argmax(0)]
+
+
+def clustering_error(logits: Tensor, labels: Tensor, names: Tensor) -> Estimate:
+    """Return the share of images whose cluster has another name than they, in per cent.
+
+    Args:
+        logits: [N, clusters]
+        labels: [N], int64, what the images show.
+        names: [clusters], of `cluster_names`.
+
+    Returns:
+        the error, and its standard error.
+
+    Raises:
+        DataError: no images, or not one label for each.
+    """
+    logits = checked(logits, "cluster logits of the images")
+    if labels.shape != logits.shape[:1]:
+        raise DataError(f"there are {len(logits)} images and labels of shape {list(labels.shape)}")
+    wrong = float((names.cpu()[logits.argmax(1)] != labels.cpu()).double().mean())
+    return Estimate(100 * wrong, 100 * (wrong * (1 - wrong) / len(logits)) ** 0.5)

@@ -26,7 +26,7 @@ MOST_POINTS = 400
 def draw_curves(
     axes: "Axes", steps: Sequence[float], curves: Mapping[str, Sequence[float]]
 ) -> None:
-    """Draw losses over steps, one line for each name."""
+    """Draw what was logged over steps, one line for each name."""
     styles = ("-", "--", ":")
     drawn = []
     for number, values in enumerate(curves.values()):
@@ -35,7 +35,6 @@ def draw_curves(
         colour = COLOURS[number % len(COLOURS)]
         drawn += axes.plot(xs, ys, style, color=colour, linewidth=1.2)
     axes.set_xlabel("step")
-    axes.set_ylabel("loss")
     axes.grid(color="#dddddd", linewidth=0.5)
     _bare(axes)
     _named(axes, drawn, list(curves))

@@ -1,0 +1,1 @@
+"""Backbones of timm as encoders, a ganzoo plugin."""
