@@ -364,6 +364,14 @@ class Model:
             decoded.append(self._generate(generator, chunk, noise, its))
         return torch.cat(decoded)
 
+    def encoder(self) -> Encoder:
+        """Return the network that encodes.
+
+        Raises:
+            UnsupportedError: there is none.
+        """
+        return self._need(Encoder, "encode")
+
     def encode(self, images: Tensor, *, batch_size: int = 64) -> Tensor:
         """Return the codes of images [N, C, H, W] (the means, of Gaussian codes), on the CPU."""
         codes = self._codes_of(images, "encode", batch_size)

@@ -143,6 +143,57 @@ def evaluate(
     )
 
 
+def latent(
+    model: "Model | str | Path",
+    out: str | Path,
+    *,
+    pictures: Sequence[str] | None = None,
+    data: str | None = None,
+    data_root: Path | str | None = None,
+    split: str = "train",
+    seed: int = 0,
+    projection: str = "pca",
+    device: str = "cpu",
+    progress: "Progress | None" = None,
+) -> "Mapping[str, Path]":
+    """Draw the latent space of a model.
+
+    Args:
+        model: a model, or what `load` takes.
+        out: the folder to write a PNG file a picture into.
+        pictures: names of `ganzoo_core.evaluation.latent.PICTURES`; by default all that suit.
+        data: real images, which some pictures need; see `ganzoo_core.data`.
+        data_root: folder that the data's path is relative to.
+        split: of the data, "train" or "test".
+        seed: of all that is drawn and chosen.
+        projection: how codes of more than two numbers are shown: "pca", or "umap", which needs the
+            package umap-learn.
+        device: where to put a model that is loaded.
+        progress: called with what is being done, and how much is done and in all.
+
+    Returns:
+        the files by the names of the pictures.
+
+    Raises:
+        GanzooError: a picture that the model does not have, or whatever else a user can mend.
+    """
+    from ganzoo_core.evaluation.latent import draw_latent
+    from ganzoo_core.model import Model
+
+    loaded = model if isinstance(model, Model) else load(model, device=device)
+    return draw_latent(
+        loaded,
+        Path(out),
+        pictures=pictures,
+        data=data,
+        data_root=Path(data_root) if data_root else None,
+        split=split,
+        seed=seed,
+        projection=projection,
+        progress=progress,
+    )
+
+
 def report(
     model: "Model | str | Path",
     out: str | Path,
@@ -605,7 +656,7 @@ def _run(
     record = new_record(blueprint, choice, data.fingerprint, processes.count)
     if before is not None:
         check_resumable(folder.path, before, record)
-    _check_data(trainer, data, blueprint.entry.name)
+    check_data(trainer, data, blueprint.entry.name)
     batches = ImageBatches(
         data,
         settings.batch_size,
@@ -629,7 +680,7 @@ def _run(
     return train(engine, folder, blueprint, choice, observer)
 
 
-def _check_data(trainer: "Trainer", data: "ImageData", variant: str) -> None:
+def check_data(trainer: "Trainer", data: "ImageData", variant: str) -> None:
     """Check that data have what a trainer learns from.
 
     Raises:

@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": "measure a trained model against data",
     "compare": "train and measure variants on equal terms",
     "reproduce": "measure what a variant's paper claims",
+    "latent": "draw the latent space of a trained model",
     "interpolate": "walk between latents of a trained model",
     "translate": "translate images from one domain to the other",
     "load": "load a trained model and show what it is",

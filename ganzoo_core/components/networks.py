@@ -192,6 +192,12 @@ class Encoder(nn.Module):
     """Shape of one code."""
     classes: int = 0
     """How many classes it tells apart (`Code.logits`); 0 where it names none."""
+    denoises: bool = False
+    """Whether it learns from images that `corrupt` has spoilt."""
+
+    def corrupt(self, images: Tensor, noise: Noise) -> Tensor:
+        """Spoil images [N, C, H, W] as a denoising autoencoder learns to undo; others keep them."""
+        return images
 
     def forward(self, images: Tensor) -> Code:
         """Encode images.

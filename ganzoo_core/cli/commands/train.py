@@ -146,9 +146,7 @@ def _train(options: argparse.Namespace, settings: dict[str, Any], watching: Any)
 
 
 def _refuse_with_resume(options: argparse.Namespace) -> None:
-    given = [
-        name for name in (*_PARTS, "preset", "epochs", "out") if getattr(options, name)
-    ]
+    given = [name for name in (*_PARTS, "preset", "epochs", "out") if getattr(options, name)]
     if given:
         raise ConfigError(
             f"--{given[0]} cannot go with --resume alone; name the variant too, and the run is "
