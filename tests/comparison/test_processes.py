@@ -47,13 +47,20 @@ def workers() -> Iterator[Any]:
     ray = pytest.importorskip("ray", reason="Ray is an optional extra")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(
-            address="local",
-            num_cpus=2,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level="ERROR",
-        )
+        for attempt in range(3):
+            try:
+                ray.init(
+                    address="local",
+                    num_cpus=2,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level="ERROR",
+                )
+                break
+            except Exception as error:  # it waits for its own processes for 30 seconds at most
+                ray.shutdown()
+                if attempt == 2 or "timed out during startup" not in str(error):
+                    raise
         yield ray
         ray.shutdown()
 

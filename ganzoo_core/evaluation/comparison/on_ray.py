@@ -118,10 +118,17 @@ def _carried_out(work: Work, folder: str) -> str:
 def _start(ray: Any) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told of it
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if "RAY_ADDRESS" in os.environ:
-        ray.init(**quiet)
-    else:
-        ray.init(address="local", include_dashboard=False, **quiet)
+    address = os.environ.get("RAY_ADDRESS")
+    try:
+        if address:
+            ray.init(**quiet)
+        else:
+            ray.init(address="local", include_dashboard=False, **quiet)
+    except Exception as error:  # whatever Ray raises, and it has no class of its own for it
+        what = f"the Ray at RAY_ADDRESS={address} cannot be reached" if address else "no Ray starts"
+        raise RunError(
+            f"{what} ({_last_line(error)}); mend it, or compare with --on local"
+        ) from error
 
 
 def _gpus(ray: Any, works: Sequence[Work]) -> int:

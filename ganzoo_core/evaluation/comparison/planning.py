@@ -150,8 +150,8 @@ def draw_up_plan(
         root=data_root,
         progress=observer.decoding,
     )
-    # Says so, where a batch would be larger than the data.
-    ImageBatches(data, first.batch_size, 0, Processes(device))
+    for recipe in recipes:
+        _check_data(recipe.blueprint, data, first.batch_size)
     choice = DataChoice(asked.data, str(data_root) if data_root else None)
     names = _short_names(variants)
     measured = _metrics(asked, recipes, data, data_root, device, observer)
@@ -397,6 +397,14 @@ def _largest_first(roles: Sequence[str]) -> list[frozenset[str]]:
         for size in range(len(roles), -1, -1)
         for chosen in combinations(roles, size)
     ]
+
+
+def _check_data(blueprint: Blueprint, data: ImageData, batch_size: int) -> None:
+    """Refuse data that a variant cannot learn from, such as unlabelled ones or too few."""
+    trainer = blueprint.build_trainer(blueprint.build_networks(device="meta"))
+    zoo.check_data(trainer, data, blueprint.entry.name)
+    alone = Processes("cpu")
+    ImageBatches(data, batch_size, 0, alone, labelled=trainer.labelled, other=trainer.other)
 
 
 # Metrics

@@ -1,0 +1,1 @@
+"""DRAGAN (Kodali et al. 2017), a ganzoo plugin."""

@@ -1,0 +1,1 @@
+"""WGAN-GP (Gulrajani et al. 2017), a ganzoo plugin."""

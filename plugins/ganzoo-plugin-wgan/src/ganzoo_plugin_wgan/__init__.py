@@ -1,0 +1,1 @@
+"""Wasserstein GAN (Arjovsky et al. 2017), a ganzoo plugin."""
