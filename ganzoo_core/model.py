@@ -425,10 +425,11 @@ class Model:
             raise UnsupportedError(
                 f"{len(asked)} labels were given for {count}; give one for all, or one for each"
             )
-        if not 0 <= int(asked.min()) <= int(asked.max()) < classes:
+        unknown = asked[(asked < 0) | (asked >= classes)]
+        if len(unknown):
             raise UnsupportedError(
                 f"{self.variant} knows the classes 0 to {classes - 1}, and was asked for "
-                f"{int(asked.min())} to {int(asked.max())}"
+                f"{int(unknown[0])}"
             )
         return asked
 

@@ -132,7 +132,7 @@ class Discriminator(nn.Module):
     image_shape: tuple[int, int, int]
     """Channels, height and width of one image."""
     classes: int = 0
-    """How many classes it is conditioned on; 0 where it is not."""
+    """How many classes it is conditioned on, or names in a head; 0 where there are none."""
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         """Judge images.

@@ -92,6 +92,10 @@ def read_model_folder(
     return Model(blueprint, networks, origin or Origin("folder", str(folder)))
 
 
+ALIGNMENT = 64
+"""Bytes at whose multiples PyTorch's own memory begins."""
+
+
 def assign_weights(
     networks: Mapping[str, nn.Module], file: Path, device: torch.device | str
 ) -> None:
@@ -117,8 +121,11 @@ def assign_weights(
                     key = f"{role}.{name}"
                     tensor = weights.get_tensor(key)
                     _check_shape(key, expected[key], tensor, file)
-                    # Half-precision files widen to what the network computes in.
-                    state[name] = tensor.to(expected[key].dtype)
+                    # Half-precision files widen to what the network computes in. A tensor that
+                    # is mapped where its bytes happen to lie is multiplied in another order than
+                    # one in memory of PyTorch's own, which begins at multiples of 64 bytes.
+                    its = tensor.to(expected[key].dtype)
+                    state[name] = its.clone() if its.data_ptr() % ALIGNMENT else its
                 network.load_state_dict(state, assign=True)
     except FileNotFoundError:
         raise CheckpointError(f"{file} is missing; {file.parent} is not a whole model") from None

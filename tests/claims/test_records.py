@@ -104,10 +104,10 @@ def test_a_record_is_shown_with_its_budget(
     write(own)
     (row,) = rows(ganzoo_here)[1:]
     budget = "small: 3,000 steps, 2 seeds, 16 % of the full budget"
-    assert f"32 ± 1.4 [mnist-convnet]  {budget}  not reached" in row
+    assert f"32.0 ± 1.4 [mnist-convnet]  {budget}  not reached" in row
     (described,) = ganzoo_here("list", "toy", "--claims", "--json").json["claims"]
     assert described["record"]["mean"] == 32.0
-    assert "32 ± 1.4 [mnist-convnet] (small: 3,000 steps" in ganzoo_here("info", "toy").out
+    assert "32.0 ± 1.4 [mnist-convnet] (small: 3,000 steps" in ganzoo_here("info", "toy").out
 
 
 def test_both_budgets_are_shown_where_both_were_measured(
@@ -177,7 +177,7 @@ def test_looking_at_claims_imports_neither_torch_nor_pydantic(
     )
     assert said.code == 0, said.err
     assert said.out.splitlines()[-1] == "[]"
-    assert "32 ± 1.4" in said.out
+    assert "32.0 ± 1.4" in said.out
 
 
 @pytest.mark.parametrize(

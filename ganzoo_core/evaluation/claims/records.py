@@ -5,6 +5,7 @@ records/VARIANT/CLAIM-small.json    in the user's data (`ganzoo_core.places.reco
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -90,11 +91,13 @@ class Record:
 
     @property
     def measured(self) -> str:
-        """What was measured, such as `3.1 ± 0.4`."""
+        """What was measured, such as `3.10 ± 0.45`, to the deviation's second digit."""
         if self.mean is None:
             return "failed"
-        mean = f"{self.mean:.4g}"
-        return mean if self.deviation is None else f"{mean} ± {self.deviation:.2g}"
+        if not self.deviation:
+            return f"{self.mean:.4g}"
+        digits = max(0, 1 - math.floor(math.log10(self.deviation)))
+        return f"{self.mean:.{digits}f} ± {self.deviation:.{digits}f}"
 
     @property
     def features(self) -> str:

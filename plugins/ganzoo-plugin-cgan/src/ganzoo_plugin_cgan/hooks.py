@@ -1,0 +1,35 @@
+"""The hooks of this plugin; see ganzoo-plugin.json for what they build."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ganzoo_core.plugins import hookimpl
+
+if TYPE_CHECKING:
+    from ganzoo_core.components import Config, Discriminator, Generator
+
+
+@hookimpl
+def ganzoo_config(component: str) -> type[Config] | None:
+    from ganzoo_plugin_cgan import config
+
+    return config.CONFIGS.get(component)
+
+
+@hookimpl
+def ganzoo_generator(component: str, config: Any) -> Generator:
+    from ganzoo_plugin_cgan import networks
+
+    if component == "conditional-dcgan":
+        return networks.ConditionalDCGANGenerator(config)
+    return networks.ConditionalMLPGenerator(config)
+
+
+@hookimpl
+def ganzoo_discriminator(component: str, config: Any) -> Discriminator:
+    from ganzoo_plugin_cgan import networks
+
+    if component == "conditional-dcgan":
+        return networks.ConditionalDCGANDiscriminator(config)
+    return networks.ConditionalMaxoutDiscriminator(config)

@@ -1,0 +1,1 @@
+"""InfoGAN (Chen et al. 2016), a ganzoo plugin."""
