@@ -1,0 +1,1 @@
+"""beta-VAE (Higgins et al. 2017), a ganzoo plugin."""

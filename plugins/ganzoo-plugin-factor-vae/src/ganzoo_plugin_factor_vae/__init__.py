@@ -1,0 +1,1 @@
+"""FactorVAE (Kim and Mnih 2018), a ganzoo plugin."""

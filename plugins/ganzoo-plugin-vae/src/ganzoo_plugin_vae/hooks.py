@@ -1,0 +1,47 @@
+"""The hooks of this plugin; see ganzoo-plugin.json for what they build."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ganzoo_core.plugins import hookimpl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ganzoo_core.components import AuthorsWeights, Config, Encoder, Generator, Parts, Trainer
+
+
+@hookimpl
+def ganzoo_config(component: str) -> type[Config] | None:
+    from ganzoo_plugin_vae import config
+
+    return config.CONFIGS.get(component)
+
+
+@hookimpl
+def ganzoo_encoder(component: str, config: Any) -> Encoder:
+    from ganzoo_plugin_vae.networks import VAEEncoder
+
+    return VAEEncoder(config)
+
+
+@hookimpl
+def ganzoo_generator(component: str, config: Any) -> Generator:
+    from ganzoo_plugin_vae.networks import VAEDecoder
+
+    return VAEDecoder(config)
+
+
+@hookimpl
+def ganzoo_trainer(component: str, config: Any, parts: Parts) -> Trainer:
+    from ganzoo_plugin_vae.trainer import VAETrainer
+
+    return VAETrainer(config, parts)
+
+
+@hookimpl
+def ganzoo_read_checkpoint(variant: str, file: Path) -> AuthorsWeights:
+    from ganzoo_plugin_vae.checkpoints import read
+
+    return read(file)
