@@ -1,6 +1,7 @@
 """Comparisons whose processes die: the only one there is, or a worker of a Ray."""
 
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from comparison.test_compare import Notes
 from fake_plugins import FakePlugins, Ganzoo, GanzooHere
 
 import ganzoo_core as zoo
-from ganzoo_core.errors import UnsupportedError
+from ganzoo_core.errors import RunError, UnsupportedError
 from ganzoo_core.evaluation.comparison.records import read_outcome
 
 Tiny = Callable[..., dict[str, Any]]
@@ -82,6 +83,18 @@ def test_a_worker_that_dies_costs_its_own_run_only_and_that_if_it_dies_again(
     values = alone.outcomes[0].points.values
     ours = next(outcome for outcome in found.outcomes if outcome.entrant == "unlucky")
     assert ours.points.values == pytest.approx(values, rel=1e-4)
+
+
+def test_a_ray_that_does_not_answer_is_one_sentence(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="Ray is an optional extra")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(RunError, match="no Ray answers at RAY_ADDRESS="):
+            zoo.compare(["gan"], "digits", **tiny(on="ray"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_ray_it_says_how_to_get_it(

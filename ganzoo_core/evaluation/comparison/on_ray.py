@@ -7,6 +7,7 @@ machines must reach it, and the data, under the same path.
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -21,19 +22,32 @@ from ganzoo_core.training.run import Observer
 
 _ATTEMPTS = 2
 _SECONDS_TO_SAVE = 60
+_SECONDS_TO_ANSWER = 10
 
 
 def check_ray() -> None:
-    """Check that Ray is installed, before anything is done for it.
+    """Check that Ray is installed and its cluster there, before anything is done for it.
 
     Raises:
-        UnsupportedError: it is not.
+        UnsupportedError: it is not installed.
+        RunError: nobody answers at `RAY_ADDRESS`.
     """
     if find_spec("ray") is None:
         raise UnsupportedError(
             "--on ray needs Ray, which is not installed; install it with: "
             "pip install 'ganzoo-core[ray]'"
         )
+    address = os.environ.get("RAY_ADDRESS", "")
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        # Ray itself would try for minutes.
+        try:
+            socket.create_connection((host, int(port)), timeout=_SECONDS_TO_ANSWER).close()
+        except (OSError, OverflowError) as error:
+            raise RunError(
+                f"no Ray answers at RAY_ADDRESS={address} ({error}); start it, or compare with "
+                "--on local"
+            ) from None
 
 
 def run_on_ray(works: Sequence[Work], observer: Observer) -> None:
