@@ -6,7 +6,15 @@ Names that need no torch (`Config` and the optimisers' settings) can be imported
 from typing import TYPE_CHECKING, Any
 
 from ganzoo_core.components.config import Config
-from ganzoo_core.components.optimizers import SGD, Adam, Optimizer, Progress, RMSprop, constant
+from ganzoo_core.components.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    Optimizer,
+    Progress,
+    RMSprop,
+    constant,
+)
 
 if TYPE_CHECKING:
     from ganzoo_core.components.loss import (
@@ -50,6 +58,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SGD",
+    "Adagrad",
     "Adam",
     "AdversarialLoss",
     "AuthorsWeights",

@@ -84,7 +84,24 @@ class RMSprop(Config):
         return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha, eps=self.eps)
 
 
-Optimizer = Annotated[Adam | SGD | RMSprop, Field(discriminator="name")]
+class Adagrad(Config):
+    """Adagrad (Duchi et al. 2011)."""
+
+    name: Literal["adagrad"] = "adagrad"
+    lr: float = Field(default=0.01, gt=0, le=10)
+    eps: float = Field(default=1e-10, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+
+    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimiser over `parameters`."""
+        import torch
+
+        return torch.optim.Adagrad(
+            parameters, lr=self.lr, eps=self.eps, weight_decay=self.weight_decay
+        )
+
+
+Optimizer = Annotated[Adam | SGD | RMSprop | Adagrad, Field(discriminator="name")]
 """The type of an optimiser's setting; `name` chooses which."""
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ganzoo_core.components.loss import Loss, Regularizer
 from ganzoo_core.components.noise import Noise
-from ganzoo_core.components.optimizers import SGD, Adam, Progress, RMSprop, constant
+from ganzoo_core.components.optimizers import SGD, Adagrad, Adam, Progress, RMSprop, constant
 
 if TYPE_CHECKING:
     from ganzoo_core.components.config import Config
@@ -42,7 +42,7 @@ class Phase:
 
     name: str
     networks: tuple[str, ...]
-    optimizer: Adam | SGD | RMSprop
+    optimizer: Adam | SGD | RMSprop | Adagrad
     schedule: Callable[[Progress], float] = constant
     """Factor on the learning rate."""
     repeat: int = 1

@@ -7,7 +7,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from ganzoo_core.components import SGD, Adam, Optimizer, Progress, RMSprop, constant
+from ganzoo_core.components import SGD, Adagrad, Adam, Optimizer, Progress, RMSprop, constant
 
 CHOSEN: dict[str, tuple[Any, type[Any], dict[str, Any]]] = {
     "adam": (
@@ -24,6 +24,11 @@ CHOSEN: dict[str, tuple[Any, type[Any], dict[str, Any]]] = {
         RMSprop(lr=1e-3, alpha=0.9, eps=1e-5),
         torch.optim.RMSprop,
         {"lr": 1e-3, "alpha": 0.9, "eps": 1e-5, "momentum": 0, "centered": False},
+    ),
+    "adagrad": (
+        Adagrad(lr=0.05, eps=1e-8, weight_decay=0.1),
+        torch.optim.Adagrad,
+        {"lr": 0.05, "eps": 1e-8, "weight_decay": 0.1},
     ),
 }
 
@@ -52,6 +57,9 @@ def test_one_move_is_that_of_the_textbook(name: str) -> None:
     elif isinstance(setting, SGD):
         gradient = 0.5 + 0.01 * 2
         expected = 2 - 0.2 * (gradient + 0.9 * gradient)
+    elif isinstance(setting, Adagrad):
+        # The first move is the learning rate times the gradient's sign.
+        expected = 2 - 0.05
     else:
         expected = 2 - 1e-3 * 0.5 / ((0.1 * 0.25) ** 0.5 + 1e-5)
     assert weight.item() == pytest.approx(expected, rel=1e-5)

@@ -1,6 +1,6 @@
 """Hyper-parameters; defaults are those of the paper's experiment on 2D Shapes (appendix A)."""
 
-from ganzoo_plugin_vae.config import AnyOptimizer, VAEConfig
+from ganzoo_plugin_vae.config import VAEConfig
 from pydantic import Field
 
 from ganzoo_core.components import Adam, Config, Optimizer
@@ -21,7 +21,7 @@ class FactorVAEDiscriminatorConfig(Config):
 class FactorVAEConfig(VAEConfig):
     """The training of Algorithm 2."""
 
-    optimizer: AnyOptimizer = Adam(lr=1e-4, betas=(0.9, 0.999))
+    optimizer: Optimizer = Adam(lr=1e-4, betas=(0.9, 0.999))
     discriminator_optimizer: Optimizer = Adam(lr=1e-4, betas=(0.5, 0.9))
     gamma: float = Field(default=35.0, ge=0, le=10_000)
     """Weight of the total correlation, γ of equation 2."""

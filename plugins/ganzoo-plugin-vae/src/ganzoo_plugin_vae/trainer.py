@@ -47,9 +47,7 @@ class VAETrainer(Trainer):
 
     def phases(self) -> Sequence[Phase]:
         """Return the only phase: both networks learn at once."""
-        # Adagrad is this plugin's own setting and keeps what the engine asks of an optimiser's.
-        optimizer = self.config.optimizer
-        return (Phase("bound", ("encoder", "decoder"), optimizer),)  # type: ignore[arg-type]
+        return (Phase("bound", ("encoder", "decoder"), self.config.optimizer),)
 
     def loss(self, phase: Phase, batch: Batch, step: Step) -> Losses:
         """Return the negative bound of equation 10, a mean over the batch's images, in nats."""
