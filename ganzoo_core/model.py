@@ -164,8 +164,7 @@ class Model:
     @property
     def directions(self) -> tuple[str, ...]:
         """Which ways it translates: `ab`, `ba` or both; empty where it translates nothing."""
-        kept = self.blueprint.entry.recipe.inference
-        return tuple(role for role in kept if isinstance(self.networks.get(role), Translator))
+        return tuple(self._translators)
 
     def translate(
         self,
@@ -222,13 +221,28 @@ class Model:
                 f"{', '.join(self.verbs) or 'nothing'}"
             )
         way = direction or ways[0]
-        network = self.networks.get(way)
-        if way not in ways or not isinstance(network, Translator):
+        if way not in ways:
             raise UnsupportedError(
                 f"{self.variant} translates {' and '.join(ways)}, not {way}; choose one of these "
                 "as the direction"
             )
-        return network
+        return self._translators[way]
+
+    @property
+    def _translators(self) -> dict[str, Translator]:
+        """The networks that translate, by the way that they go: by their roles.
+
+        Of a model with one translator, a trainer that can be told `direction` says which way.
+        """
+        found = {
+            role: network
+            for role in self.blueprint.entry.recipe.inference
+            if isinstance(network := self.networks.get(role), Translator)
+        }
+        learned = getattr(self.blueprint.trainer.config, "direction", None)
+        if learned and len(found) == 1:
+            return {learned: found.popitem()[1]}
+        return found
 
     @property
     def classes(self) -> int:

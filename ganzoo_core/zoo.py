@@ -443,7 +443,12 @@ def publish(
 
 
 def convert(
-    files: Sequence[str | Path], variant: str, out: str | Path, *, license: str = "other"
+    files: Sequence[str | Path],
+    variant: str,
+    out: str | Path,
+    *,
+    license: str = "other",
+    settings: Mapping[str, Any] | None = None,
 ) -> "tuple[Model, list[str]]":
     """Turn the authors' published checkpoints into a model folder, executing nothing in them.
 
@@ -452,6 +457,8 @@ def convert(
         variant: which variant they are of.
         out: the model folder to write.
         license: SPDX identifier of the weights' licence, for the card.
+        settings: hyper-parameters by dotted path that no file knows, such as how to translate; they
+            win over what the files imply.
 
     Returns:
         the model, and a sentence for each file that says what was recognised in it.
@@ -461,6 +468,7 @@ def convert(
     """
     from ganzoo_core.hub.card import Card
     from ganzoo_core.hub.convert import convert as convert_files
+    from ganzoo_core.settings import flattened
 
     out = Path(out)
     if out.exists():
@@ -471,7 +479,8 @@ def convert(
         training=f"Converted from the published checkpoint {names}; trained by its authors.",
     )
     paths = [Path(file) for file in files]
-    return convert_files(read_installed(), paths, variant, out, card)
+    asked = flattened(settings or {})
+    return convert_files(read_installed(), paths, variant, out, card, asked)
 
 
 def train(

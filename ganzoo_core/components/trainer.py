@@ -153,3 +153,5 @@ class AuthorsWeights:
     recognised: str
     """Which project's format, which network and which options were recognised."""
     source: Path | None = None
+    components: Mapping[str, str] = field(default_factory=dict)
+    """Components by role, where a network is another one than the variant's recipe names."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ganzoo_core.data.builtin import OutlinesSource
 from ganzoo_core.data.folder import FolderSource, find_folder
 from ganzoo_core.data.pixels import Bytes, PixelFormat, read_halves
 from ganzoo_core.data.source import Broken, DataInfo, Labels
@@ -105,12 +106,12 @@ class Matched:
                 yield np.concatenate([first, second], axis=-1)
 
 
-Pairs = SideBySide | Matched
+Pairs = SideBySide | Matched | OutlinesSource
 
 
 def find_domains(
     kind: str, rest: str, source: str, resolved: Callable[[str], Path], split: str
-) -> Apart | Pairs:
+) -> Apart | SideBySide | Matched:
     """Find two sets of images.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ganzoo_core.data import domains
-from ganzoo_core.data.builtin import DigitsSource
+from ganzoo_core.data.builtin import DigitsSource, OutlinesSource
 from ganzoo_core.data.domains import Apart, Pairs
 from ganzoo_core.data.folder import find_folder
 from ganzoo_core.data.hub import HubSource
@@ -15,7 +15,7 @@ from ganzoo_core.data.source import DataInfo, Source, listed, present, single_sp
 from ganzoo_core.errors import DataError, UnknownNameError
 
 SOURCES = (
-    *("digits", "mnist", "fashion-mnist", "cifar10"),
+    *("digits", "digit-outlines", "mnist", "fashion-mnist", "cifar10"),
     *("hub:", "folder:", "idx:", "npz:", "unpaired:", "paired:"),
 )
 """Every name, and every prefix that a path or a name of the Hub follows."""
@@ -49,9 +49,9 @@ def find_source(source: str, root: Path | None, split: str) -> Source | Apart | 
     if split not in SPLITS:
         raise UnknownNameError("split", split, SPLITS)
     root = root.expanduser() if root else None
-    if source == "digits":
-        single_split(split, "digits", "take another data set to evaluate on, such as mnist")
-        return DigitsSource()
+    if source in ("digits", "digit-outlines"):
+        single_split(split, source, "take another data set to evaluate on, such as mnist")
+        return DigitsSource() if source == "digits" else OutlinesSource()
     if source in _ON_THE_HUB:
         repository, side, channels, counts = _ON_THE_HUB[source]
         return HubSource(repository, split, root, DataInfo(side, channels, 10, counts[split]))

@@ -117,7 +117,7 @@ def default_metrics(model: Model, data: ImageData, features: Features | None) ->
         features: to compare images by; None where the model draws none.
 
     Raises:
-        UnsupportedError: the model neither samples nor reconstructs.
+        UnsupportedError: the model neither samples nor reconstructs, nor translates pairs.
     """
     chosen: list[str] = []
     if "sample" in model.verbs and features is not None:
@@ -126,8 +126,16 @@ def default_metrics(model: Model, data: ImageData, features: Features | None) ->
             chosen += ["modes", "class-accuracy"] if generator_of(model).classes else ["modes"]
     if "reconstruct" in model.verbs:
         chosen += ["mse", "ssim"] if data.image_size >= WINDOW else ["mse"]
+    if "translate" in model.verbs and data.paired:
+        chosen += ["translation-l1", "translation-psnr"]
+        chosen += ["translation-ssim"] if data.image_size >= WINDOW else []
     if "encode" in model.verbs and data.factors is not None:
         chosen += [key for key, measure in MEASURES.items() if measure.needs_factors]
+    if not chosen and "translate" in model.verbs:
+        raise UnsupportedError(
+            f"{data.name} has no pairs, which tell how far a translation is from the truth, so "
+            "there is nothing to evaluate; take --data paired:PATH"
+        )
     if not chosen:
         raise UnsupportedError(
             f"{model.variant} neither samples nor reconstructs, so there is nothing to evaluate"

@@ -1,6 +1,6 @@
 """What metrics are computed from, each piece made once however many metrics share it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,6 +25,9 @@ from ganzoo_core.model import Model
 
 IMAGES_KEPT = 4096
 """The most generated images that are kept as such: metrics over pixels use no more."""
+
+TRANSLATED_TOGETHER = 64
+"""Images whose noise has one seed, whatever the batch size: it must not change what is measured."""
 
 LEAST_RECOGNISED = 0.85
 """A classifier that knows a smaller share of the real images cannot judge generated ones."""
@@ -53,6 +56,18 @@ class Reconstructed:
 
     squared_errors: Tensor
     """[N]"""
+    similarities: Tensor | None
+    """[N]; None of images too small for SSIM."""
+
+
+@dataclass(frozen=True, eq=False)
+class Translated:
+    """How far translations one way are from their images' counterparts."""
+
+    distances: Tensor
+    """[N], mean of the pixels' absolute differences on a scale of 0 to 1"""
+    squared_errors: Tensor
+    """[N], the same of their squares"""
     similarities: Tensor | None
     """[N]; None of images too small for SSIM."""
 
@@ -194,6 +209,20 @@ class Evidence:
         return Reconstructed(torch.cat(errors), _joined(similarities))
 
     @cached_property
+    def translated(self) -> Mapping[str, Translated]:
+        """Errors of `count` translations each way, or of all.
+
+        Raises:
+            DataError: the data are no pairs.
+        """
+        if self.data.other is None or not self.data.paired:
+            raise DataError(
+                f"{self.data.name} has no pairs, which tell how far a translation is from the "
+                "truth; take --data paired:PATH"
+            )
+        return {way: self._translated(way) for way in self.model.directions}
+
+    @cached_property
     def coded(self) -> Coded:
         """Codes of `count` real images, or of all, beside the factors that they were made from."""
         return codes_beside_factors(
@@ -237,6 +266,30 @@ class Evidence:
                 f"real images of {self.data.name}, too few to judge generated ones; take "
                 "--features of a classifier of these data"
             )
+
+    def _translated(self, way: str) -> Translated:
+        other = self.data.other
+        assert other is not None
+        given, wanted = (self.data, other) if way == "ab" else (other, self.data)
+        count = min(self.count, len(self.data))
+        distances, errors, similarities = [], [], []
+        for start in range(0, count, TRANSLATED_TOGETHER):
+            chosen = self.real_order[start : min(start + TRANSLATED_TOGETHER, count)].numpy()
+            truth = pixels_to_images(wanted.images[chosen])
+            made = self.model.translate(
+                pixels_to_images(given.images[chosen]),
+                direction=way,
+                seed=mixed_seed(self.seed, 19, start),
+                batch_size=self.batch_size,
+            )
+            made = eight_bit(made, f"translations of {self.model.variant}", start)
+            distances.append(((made - truth) / 2).abs().flatten(1).double().mean(1))
+            errors.append(squared_errors(truth, made))
+            if self.data.image_size >= WINDOW:
+                similarities.append(structural_similarities(truth, made))
+            if self.progress:
+                self.progress(f"translated {way}", start + len(truth), count)
+        return Translated(torch.cat(distances), torch.cat(errors), _joined(similarities))
 
     def _real_features(self, count: int) -> Tensor:
         return real.real_features(

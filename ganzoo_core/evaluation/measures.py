@@ -18,7 +18,7 @@ from ganzoo_core.evaluation.encoded import (
     label_logits,
     negative_log_likelihood,
 )
-from ganzoo_core.evaluation.evidence import Evidence
+from ganzoo_core.evaluation.evidence import Evidence, Translated
 from ganzoo_core.evaluation.metrics.categories import category_error
 from ganzoo_core.evaluation.metrics.classes import (
     class_accuracy,
@@ -66,6 +66,9 @@ LIKELIHOODS, DRAWS = 1000, 500
 COMPARED = 1000
 """The most codes that are held against as many latents of the prior."""
 
+LEAST_ERROR = 1e-10
+"""Mean squared error at which PSNR ends, at 100 decibels: equal images have none."""
+
 NAMING = 10_000
 """The most images, from the end of the training split, that name clusters."""
 
@@ -88,7 +91,7 @@ class Measure:
     """A metric: what it is, what a model must be able to do for it, and how it is measured."""
 
     summary: str
-    verb: Literal["sample", "reconstruct", "encode", "classify"]
+    verb: Literal["sample", "reconstruct", "encode", "classify", "translate"]
     keep: frozenset[str]
     """What it needs of the generated images; see `Evidence`."""
     figures: Callable[[Evidence], list[Figure]]
@@ -285,6 +288,47 @@ def _structural_similarity(evidence: Evidence) -> list[Figure]:
     return [Figure("SSIM", _mean(values), "higher", len(values), len(values), over_features=False)]
 
 
+def _translation_distance(evidence: Evidence) -> list[Figure]:
+    """Measure the mean distance of pixels from 0 to 1."""
+    return _per_direction(evidence, "translation L1", "lower", lambda held: held.distances)
+
+
+def _translation_noise_ratio(evidence: Evidence) -> list[Figure]:
+    """Measure each translation's 10 log₁₀(1 / MSE), of pixels from 0 to 1, in decibels."""
+    return _per_direction(
+        evidence,
+        "translation PSNR",
+        "higher",
+        lambda held: -10 * held.squared_errors.clamp(min=LEAST_ERROR).log10(),
+    )
+
+
+def _translation_similarity(evidence: Evidence) -> list[Figure]:
+    def values(held: Translated) -> Tensor:
+        if held.similarities is None:
+            raise DataError(
+                f"images of {evidence.data.image_size} pixels are too small for SSIM, whose window "
+                f"is {WINDOW} pixels wide; leave translation-ssim out of --metrics"
+            )
+        return held.similarities
+
+    return _per_direction(evidence, "translation SSIM", "higher", values)
+
+
+def _per_direction(
+    evidence: Evidence,
+    name: str,
+    better: Literal["lower", "higher"],
+    values: Callable[[Translated], Tensor],
+) -> list[Figure]:
+    figures = []
+    for way, held in evidence.translated.items():
+        each = values(held)
+        counts = (len(each), len(each))
+        figures.append(Figure(f"{name} {way}", _mean(each), better, *counts, over_features=False))
+    return figures
+
+
 def _likelihood(evidence: Evidence) -> list[Figure]:
     chosen = evidence.real_order[: min(evidence.count, LIKELIHOODS)]
     bound = negative_log_likelihood(
@@ -432,6 +476,10 @@ def _rebuilt(summary: str, figures: Callable[[Evidence], list[Figure]]) -> Measu
     return Measure(summary, "reconstruct", frozenset(), figures, over_features=False)
 
 
+def _translated(summary: str, figures: Callable[[Evidence], list[Figure]]) -> Measure:
+    return Measure(summary, "translate", frozenset(), figures, over_features=False)
+
+
 def _encoded(summary: str, figures: Callable[[Evidence], list[Figure]]) -> Measure:
     return Measure(summary, "encode", frozenset(), figures, over_features=False, needs_factors=True)
 
@@ -476,6 +524,18 @@ MEASURES: Mapping[str, Measure] = {
     ),
     "mse": _rebuilt("squared error of reconstructions, pixels from 0 to 1", _squared_error),
     "ssim": _rebuilt("structural similarity of reconstructions", _structural_similarity),
+    "translation-l1": _translated(
+        "distance of translations to the counterparts of paired data, pixels from 0 to 1",
+        _translation_distance,
+    ),
+    "translation-psnr": _translated(
+        "peak signal-to-noise ratio of translations of paired data, in decibels",
+        _translation_noise_ratio,
+    ),
+    "translation-ssim": _translated(
+        "structural similarity of translations to the counterparts of paired data",
+        _translation_similarity,
+    ),
     "nll": _rebuilt("negative log-likelihood by importance weighting, in nats", _likelihood),
     "prior-mmd": Measure(
         "whether codes follow the prior: squared discrepancy and p-value of a permutation test",

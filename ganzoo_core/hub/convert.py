@@ -13,15 +13,23 @@ from ganzoo_core.hub.folder import write_model_folder
 from ganzoo_core.hub.origin import Origin
 from ganzoo_core.model import Model
 from ganzoo_core.plugins import Installed, load_plugin
+from ganzoo_core.settings import Settings
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 def convert(
-    installed: Installed, files: Sequence[Path], variant: str, out: Path, card: Card
+    installed: Installed,
+    files: Sequence[Path],
+    variant: str,
+    out: Path,
+    card: Card,
+    asked: Settings | None = None,
 ) -> tuple[Model, list[str]]:
     """Read published files and write one model folder; nothing in the files is executed.
+
+    `asked` are settings that no file knows, which win over those that the files imply.
 
     Returns:
         the model, and a sentence for each file that says what was recognised in it.
@@ -39,6 +47,7 @@ def convert(
         )
     states: dict[str, Mapping[str, Tensor]] = {}
     settings: dict[str, Any] = {}
+    components: dict[str, str] = {}
     recognised = []
     for file in files:
         weights = hooks.read_checkpoint(found.name, file)
@@ -47,8 +56,9 @@ def convert(
             raise CheckpointError(f"{file} holds the {twice.pop()} again; give each network once")
         states |= weights.networks
         settings |= weights.settings
+        components |= weights.components
         recognised.append(f"{file.name}: {weights.recognised}")
-    blueprint = draw_up(installed, found.full_name, settings)
+    blueprint = draw_up(installed, found.full_name, settings | (asked or {}), components=components)
     needed = blueprint.entry.recipe.inference
     missing = [role for role in needed if role not in states]
     if missing:

@@ -15,6 +15,7 @@ KINDS = {
     "gan": "a generator and a discriminator of its own",
     "autoencoder": "an encoder, a decoder and a trainer of its own",
     "loss": "an adversarial loss over the networks of DCGAN",
+    "translator": "networks that translate images, learned from pairs",
 }
 """What a new plugin can begin with."""
 

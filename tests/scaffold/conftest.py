@@ -12,7 +12,12 @@ from package_index.wheels import build
 
 from ganzoo_core.scaffold import KINDS, write_plugin
 
-NAMES = {"gan": "q", "autoencoder": "folding-paper-2", "loss": "patience"}
+NAMES = {
+    "gan": "q",
+    "autoencoder": "folding-paper-2",
+    "loss": "patience",
+    "translator": "ink-to-line",
+}
 """One name a kind, unlike in length, words and digits."""
 
 

@@ -33,7 +33,7 @@ from ganzoo_core.scaffold.names import LONGEST, check_name, proposed
         (("import",), "a word of Python"),
         (("queue",), "a standard module of Python"),
         (("folding", "--kind", "gam"), "did you mean 'gan'"),
-        (("folding", "--kind", "translator"), "choose one of: autoencoder, gan, loss"),
+        (("folding", "--kind", "diffusion"), "choose one of: autoencoder, gan, loss, translator"),
         (("folding", "--license", "Apache2"), "did you mean 'Apache-2.0'"),
         (("folding", "--license", "mine"), "the licence 'mine'"),
         (("folding", "--license", ""), "the licence ''"),

@@ -19,10 +19,13 @@ import yaml
 from fake_plugins import Ganzoo, GanzooHere
 from package_index.wheels import ROOT, build
 from packaging.requirements import Requirement
+from PIL import Image
 from sklearn.datasets import load_digits
 from torch.nn.functional import adaptive_avg_pool2d
 
 import ganzoo_core as zoo
+from ganzoo_core.data import open_images
+from ganzoo_core.evaluation.real import pixels_to_images
 from ganzoo_core.model import Model
 from ganzoo_core.scaffold import KINDS, write_plugin
 from ganzoo_core.scaffold.names import LONGEST
@@ -55,6 +58,14 @@ def distance_from_digits(model: Model) -> float:
     return float((pictures.mean(0) - digits.mean(0)).abs().mean())
 
 
+def distance_from_outlines(model: Model) -> float:
+    """How far translated digits are from the digits' outlines, in [-1, 1]."""
+    data = open_images("digit-outlines", image_size=8, channels=1)
+    assert data.other is not None
+    digits, outlines = (pixels_to_images(its.images[:200]) for its in (data, data.other))
+    return float((model.translate(digits, batch_size=200) - outlines).abs().mean())
+
+
 def project(folder: Path) -> Any:
     return tomllib.loads((folder / "pyproject.toml").read_text())["project"]
 
@@ -64,6 +75,7 @@ def test_a_plugin_is_complete(written: Any) -> None:
         "gan": {"networks.py"},
         "autoencoder": {"networks.py", "trainer.py"},
         "loss": {"losses.py"},
+        "translator": {"networks.py", "trainer.py"},
     }
     modules = {"__init__.py", "hooks.py", "config.py", "py.typed", "ganzoo-plugin.json"}
     package = {f"src/{written.package}/{name}" for name in modules | own[written.kind]}
@@ -173,9 +185,16 @@ def test_installed_it_trains_draws_and_ships_its_weights(
     written: Any, install: Callable[[Path, Path], None], ganzoo_here: GanzooHere, tmp_path: Path
 ) -> None:
     install(written.wheel, tmp_path / "site-packages")
-    trained = ganzoo_here("train", written.name, "--steps", "200", "--out", "runs/first")
+    translates = written.kind == "translator"
+    data = "digit-outlines" if translates else "digits"
+    training = ("train", written.name, "--data", data, "--steps", "200", "--out", "runs/first")
+    trained = ganzoo_here(*training)
     assert trained.code == 0, trained.err
-    drawn = ganzoo_here("sample", "runs/first", "-n", "4", "--out", "grid.png")
+    if translates:
+        Image.new("L", (9, 13)).save(tmp_path / "blank.png")
+        drawn = ganzoo_here("translate", "runs/first", "--input", "blank.png", "--out", "grid.png")
+    else:
+        drawn = ganzoo_here("sample", "runs/first", "-n", "4", "--out", "grid.png")
     assert drawn.code == 0, drawn.err
     assert (tmp_path / "grid.png").is_file()
 
@@ -183,7 +202,8 @@ def test_installed_it_trains_draws_and_ships_its_weights(
     model = zoo.load(tmp_path / "runs" / "first")
     size = 16 if written.kind == "loss" else 8
     fresh = zoo.create(written.name, image_size=size, channels=1)
-    assert distance_from_digits(model) < 0.5 * distance_from_digits(fresh)
+    distance = distance_from_outlines if translates else distance_from_digits
+    assert distance(model) < 0.5 * distance(fresh)
     if written.kind == "autoencoder":
         first, *_, last = map(json.loads, (tmp_path / "runs/first/metrics.jsonl").open())
         assert last["losses"]["reconstruction"] < 0.5 * first["losses"]["reconstruction"]

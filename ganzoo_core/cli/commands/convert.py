@@ -5,6 +5,7 @@ import argparse
 from ganzoo_core.cli.options import add_json, path, variant_names
 from ganzoo_core.cli.options import completed as with_completion
 from ganzoo_core.cli.render import print_json
+from ganzoo_core.settings import parse_assignment
 
 EXAMPLES = """\
 examples:
@@ -22,6 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--license", default="other", help="SPDX identifier of the weights' licence"
     )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting that the files do not know",
+    )
     add_json(parser)
 
 
@@ -30,7 +38,11 @@ def run(options: argparse.Namespace) -> int:
     import ganzoo_core as zoo
 
     _, recognised = zoo.convert(
-        options.files, options.variant, options.out, license=options.license
+        options.files,
+        options.variant,
+        options.out,
+        license=options.license,
+        settings=dict(parse_assignment(text) for text in options.set),
     )
     if options.json:
         print_json({"out": str(options.out), "recognised": recognised})

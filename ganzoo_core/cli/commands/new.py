@@ -56,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
     quoted = shlex.quote(str(folder))
     print(f"check it with: ganzoo check {quoted}")
     print(f"install it with: pip install -e {quoted}")
-    print(f"train it with: ganzoo train {options.name} --steps 200")
+    data = "--data digit-outlines " if options.kind == "translator" else ""
+    print(f"train it with: ganzoo train {options.name} {data}--steps 200")
     return 0
 
 

@@ -39,6 +39,8 @@ _PARTS = {
     "discriminator": "discriminator",
     "encoder": "encoder",
     "decoder": "generator",
+    "ab": "generator",
+    "ba": "generator",
     "loss": "loss",
     "regularizer": "regularizer",
     "trainer": "trainer",

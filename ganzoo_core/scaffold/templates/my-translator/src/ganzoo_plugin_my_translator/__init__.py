@@ -1,0 +1,1 @@
+"""My translator, an image translator for ganzoo."""
