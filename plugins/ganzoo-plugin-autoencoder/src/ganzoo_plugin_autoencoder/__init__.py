@@ -1,0 +1,1 @@
+"""Autoencoder (Hinton and Salakhutdinov 2006), a ganzoo plugin."""

@@ -1,0 +1,1 @@
+"""Denoising autoencoders, alone and stacked (Vincent et al. 2008, 2010), a ganzoo plugin."""

@@ -1,0 +1,1 @@
+"""Sparse autoencoder (Ng 2011), a ganzoo plugin."""
