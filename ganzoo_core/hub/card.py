@@ -42,6 +42,7 @@ def render_card(model: "Model", card: Card) -> str:
     if card.metrics:
         header["model-index"] = [_index_entry(model, card)]
     plugin = model.blueprint.variant.plugin.distribution
+    translates = "translate" in model.verbs
     lines = [
         "---",
         yaml.safe_dump(header, sort_keys=False, allow_unicode=True).strip(),
@@ -59,14 +60,18 @@ def render_card(model: "Model", card: Card) -> str:
         "",
         "```bash",
         f"pip install {plugin}",
-        "ganzoo sample PATH_OR_NAME_OF_THIS_MODEL -n 64 --out grid.png",
+        "ganzoo translate PATH_OR_NAME_OF_THIS_MODEL --input photo.png"
+        if translates
+        else "ganzoo sample PATH_OR_NAME_OF_THIS_MODEL -n 64 --out grid.png",
         "```",
         "",
         "```python",
         "import ganzoo_core as zoo",
         "",
         'model = zoo.load("PATH_OR_NAME_OF_THIS_MODEL")',
-        "images = model.sample(64, seed=1)  # [64, C, H, W] in [-1, 1]",
+        "images = model.translate(images)  # [N, C, H, W] in [-1, 1]"
+        if translates
+        else "images = model.sample(64, seed=1)  # [64, C, H, W] in [-1, 1]",
         "```",
         "",
         "## Training",

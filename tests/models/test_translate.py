@@ -217,3 +217,18 @@ def test_training_data_must_be_of_two_domains(ganzoo_here: GanzooHere, tmp_path:
         photo(tmp_path / side / "x.png", 28, 28)
     answer = ganzoo_here("train", "gan", "--data", "unpaired:A:B", "--steps", "1")
     answer.is_one_sentence("learns from one set of images")
+
+
+def test_a_model_that_learned_from_b_to_a_translates_that_way(
+    ganzoo_here: GanzooHere, tmp_path: Path
+) -> None:
+    settings = {"image_size": 16, "channels": 3, "width": 2, "receptive_field": 16}
+    model = ganzoo_core.create("pix2pix", trainer={"direction": "ba"}, **settings)
+    model.save(tmp_path / "facades")
+    photo(tmp_path / "photo.png")
+    assert ganzoo_here("translate", "facades", "--input", "photo.png").code == 0
+    assert (tmp_path / "photo-ba.png").is_file()
+    answer = ganzoo_here("translate", "facades", "--input", "photo.png", "--direction", "ab")
+    answer.is_one_sentence("translates ba, not ab")
+    card = (tmp_path / "facades" / "README.md").read_text()
+    assert "ganzoo translate" in card and "sample" not in card
