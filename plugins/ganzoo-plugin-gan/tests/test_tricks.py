@@ -170,7 +170,9 @@ def test_the_history_keeps_the_labels_with_their_images():
     trainer = trainer_of(history=COUNT, classes=10)
     labels = torch.arange(COUNT)
     turn(trainer, "discriminator", labels=labels, seed=0)
-    pairs = dict(zip(trainer.state["history"].flatten(1)[:, 0].tolist(), labels.tolist(), strict=True))
+    pairs = dict(
+        zip(trainer.state["history"].flatten(1)[:, 0].tolist(), labels.tolist(), strict=True)
+    )
     turn(trainer, "discriminator", labels=labels + 3, seed=1)
     judged, given = trainer.discriminator.seen[-1], trainer.discriminator.labels[-1]
     for image, label in list(zip(judged, given, strict=True))[: COUNT // 2]:
