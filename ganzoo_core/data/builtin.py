@@ -76,7 +76,8 @@ def _outlines(digits: Bytes) -> Bytes:
         for down in range(3)
         for right in range(3)
     ]
-    return np.maximum.reduce(neighbours) - digits
+    outlines: Bytes = np.maximum.reduce(neighbours) - digits
+    return outlines
 
 
 @cache

@@ -36,6 +36,19 @@ def test_no_batch_norm_at_the_generators_output_and_the_discriminators_input():
     assert names(discriminator.features)[:3] == ["Conv2d", "LeakyReLU", "Conv2d"]
 
 
+@pytest.mark.parametrize("normalization", ["layer", "none"])
+def test_a_critic_of_single_images_sees_their_contrast(normalization):
+    config = DCGANDiscriminatorConfig(
+        image_size=32, channels=1, width=8, normalization=normalization
+    )
+    critic = DCGANDiscriminator(config)
+    images = torch.rand(4, 1, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    whole, half = critic(images).logits, critic(images / 2).logits
+    # Beyond being the same, or half: what a network without biases would say.
+    assert (whole - half).abs().min() > 1e-6
+    assert (whole / 2 - half).abs().min() > 1e-6
+
+
 def test_weights_begin_as_section_4_says():
     generator = zoo.create("dcgan", image_size=32).networks["generator"]
     weights = generator.layers[0].weight

@@ -62,12 +62,15 @@ class DCGANDiscriminator(Discriminator):
         super().__init__()
         self.image_shape = (config.channels, config.image_size, config.image_size)
         maps = _maps(config.width, config.image_size)
+        # Without biases the layers only scale with their input, and layer normalisation takes the
+        # scale away: such a critic could not tell an image from one of half the contrast.
+        bias = config.normalization != "batch"
         self.features = nn.Sequential(
-            nn.Conv2d(config.channels, maps[0], 4, 2, 1, bias=False),
+            nn.Conv2d(config.channels, maps[0], 4, 2, 1, bias=bias),
             nn.LeakyReLU(config.slope, inplace=True),
         )
         for inputs, outputs in pairwise(maps):
-            self.features.append(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False))
+            self.features.append(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=bias))
             if config.normalization == "batch":
                 self.features.append(nn.BatchNorm2d(outputs))
             elif config.normalization == "layer":
@@ -97,6 +100,8 @@ def _init_normal(network: nn.Module) -> None:
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(layer.weight, 0, 0.02)
+            if layer.bias is not None:
+                nn.init.normal_(layer.bias, 0, 0.02)
         elif isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.weight, 1, 0.02)
             nn.init.zeros_(layer.bias)

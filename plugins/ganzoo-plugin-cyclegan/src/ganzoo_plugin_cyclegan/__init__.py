@@ -1,0 +1,1 @@
+"""CycleGAN (Zhu, Park, Isola and Efros 2017), a ganzoo plugin."""

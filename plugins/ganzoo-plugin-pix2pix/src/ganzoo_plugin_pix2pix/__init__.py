@@ -1,0 +1,1 @@
+"""pix2pix (Isola, Zhu, Zhou and Efros 2017), a ganzoo plugin."""
