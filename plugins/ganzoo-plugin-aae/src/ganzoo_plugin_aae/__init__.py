@@ -1,0 +1,1 @@
+"""Adversarial autoencoders (Makhzani et al. 2016), a ganzoo plugin."""
