@@ -239,10 +239,11 @@ class Model:
             for role in self.blueprint.entry.recipe.inference
             if isinstance(network := self.networks.get(role), Translator)
         }
-        learned = getattr(self.blueprint.trainer.config, "direction", None)
-        if learned and len(found) == 1:
-            return {learned: found.popitem()[1]}
-        return found
+        if len(found) != 1:
+            return found
+        (role,) = found
+        learned: str = getattr(self.blueprint.trainer.config, "direction", role)
+        return {learned: found[role]}
 
     @property
     def classes(self) -> int:
