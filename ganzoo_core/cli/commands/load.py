@@ -5,6 +5,7 @@ A model is a run's folder, a model folder, a pretrained tag (dcgan.mnist) or a H
 """
 
 import argparse
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, metadata
 from typing import TYPE_CHECKING
 
@@ -100,8 +101,17 @@ def run(options: argparse.Namespace) -> int:
         )
     )
     name = options.model + (f".{options.pretrained}" if options.pretrained else "")
-    print(f'\nuse it: ganzoo_core.load("{name}"), or: ganzoo sample {name} -n 64 --out grid.png')
+    print(f'\nuse it: ganzoo_core.load("{name}"){_command(name, model.verbs)}')
     return 0
+
+
+def _command(name: str, verbs: Sequence[str]) -> str:
+    """Return what a user may try first with a model that can do so much."""
+    if "sample" in verbs:
+        return f", or: ganzoo sample {name} -n 64 --out grid.png"
+    if "translate" in verbs:
+        return f", or: ganzoo translate {name} --input FILE_OR_FOLDER"
+    return ""
 
 
 def _hash_state(origin: "Origin") -> str:
