@@ -97,14 +97,14 @@ def _short_names(plugin: PluginEntry) -> list[str]:
 
 
 def _confusable(name: str, official: Iterable[str], abbreviations: set[str]) -> str | None:
-    """Return the official name that this one can be taken for."""
-    of_a_paper = squeezed(name.removeprefix(PREFIX)) in abbreviations
+    """Return the official name that this one can be taken for, one that looks the same if any."""
     looks = skeleton(name)
-    for ours in official:
-        theirs = skeleton(ours)
-        if looks == theirs or (not of_a_paper and is_one_edit_apart(looks, theirs)):
-            return ours
-    return None
+    skeletons = {skeleton(ours): ours for ours in official}
+    if looks in skeletons:
+        return skeletons[looks]
+    if squeezed(name.removeprefix(PREFIX)) in abbreviations:
+        return None
+    return next((its for look, its in skeletons.items() if is_one_edit_apart(looks, look)), None)
 
 
 def _plugin_problems(plugin: PluginEntry) -> Iterator[str]:

@@ -84,12 +84,13 @@ def test_the_paper_of_a_new_variant_points_to_it(
     ganzoo_here: GanzooHere, ours: dict[str, Any], tmp_path: Path
 ) -> None:
     (tmp_path / "registry.json").write_text(json.dumps(ours))
-    paper = {**entry()["paper"], "url": "https://arxiv.org/pdf/1703.10717v4"}
-    wheel = plugin_wheel(tmp_path, "x-began", "1.0", manifest(entry(name="began", paper=paper)))
+    paper = {**entry()["paper"], "url": "https://arxiv.org/pdf/1711.10485v1"}
+    variant = entry(name="attngan", paper=paper)
+    wheel = plugin_wheel(tmp_path, "x-attngan", "1.0", manifest(variant))
     assert ganzoo_here(*ADD, wheel).code == 0
     content = json.loads((tmp_path / "registry.json").read_text())
     written = {paper["abbreviation"]: paper["variant"] for paper in content["papers"]}
-    assert written["BEGAN"] == "x-began/began"
+    assert written["AttnGAN"] == "x-attngan/attngan"
 
 
 def test_a_wheel_that_would_make_the_registry_invalid_is_refused(

@@ -21,17 +21,17 @@ def names(ganzoo: GanzooHere, *words: str) -> list[str]:
     [
         (["dcgan"], "dcgan"),
         (["DC-GAN"], "dcgan"),
-        (["began"], "BEGAN"),
-        (["cyclegan"], "CycleGAN"),
-        (["cyclegna"], "CycleGAN"),
-        (["cycelgan"], "CycleGAN"),
+        (["began"], "began"),
+        (["attngan"], "AttnGAN"),
+        (["cyclegna"], "cyclegan"),
+        (["atngan"], "AttnGAN"),
         (["progresive", "gan"], "Progressive GAN"),
         (["Cramer", "GAN"], "Cramèr GAN"),
         (["beta-gan"], "β-GAN"),
         (["β-gan"], "β-GAN"),
-        (["boundary", "equilibrium"], "BEGAN"),
+        (["boundary", "equilibrium"], "began"),
         (["laplacian", "pyramid"], "LAPGAN"),
-        (["unpaired", "translation"], "CycleGAN"),
+        (["unpaired", "translation"], "cyclegan"),
     ],
 )
 def test_names_and_titles_are_found_however_they_are_written(
@@ -44,7 +44,7 @@ def test_exact_names_come_before_prefixes_before_words_before_similar_ones(
     ganzoo_here: GanzooHere,
 ) -> None:
     found = names(ganzoo_here, "began")
-    assert found[:2] == ["BEGAN", "BEGAN-CS"]
+    assert found[:2] == ["began", "BEGAN-CS"]
     assert found.index("BEGAN-CS") < found.index("EGAN")
 
 
@@ -58,10 +58,10 @@ def test_it_says_what_is_installed_what_can_be_and_what_is_only_a_paper(
     found = {each["name"]: each for each in ganzoo_here("search", "gan", "--json").json}
     assert found["gan"]["status"] == "installed"
     assert found["gan-of-alice"]["status"] == "ganzoo install alices-gans"
-    paper = ganzoo_here("search", "began", "--json").json[0]
-    assert (paper["status"], paper["link"]) == ("only a paper", "https://arxiv.org/abs/1703.10717")
-    shown = ganzoo_here("search", "began").out
-    assert "only a paper" in shown and "https://arxiv.org/abs/1703.10717" in shown
+    paper = ganzoo_here("search", "attngan", "--json").json[0]
+    assert (paper["status"], paper["link"]) == ("only a paper", "https://arxiv.org/abs/1711.10485")
+    shown = ganzoo_here("search", "attngan").out
+    assert "only a paper" in shown and "https://arxiv.org/abs/1711.10485" in shown
 
 
 def test_what_is_installed_is_found_though_nobody_lists_it(
@@ -115,7 +115,7 @@ def test_a_changed_registry_is_seen_at_once_and_a_damaged_index_is_made_anew(
         index.write_text(damage(index.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", [["search", "began"], ["info", "began"], ["plugins"]])
+@pytest.mark.parametrize("command", [["search", "attngan"], ["info", "attngan"], ["plugins"]])
 @pytest.mark.parametrize("run", ["first", "second"])
 def test_searching_imports_nothing_heavy(ganzoo: Ganzoo, command: list[str], run: str) -> None:
     code = (
@@ -129,11 +129,11 @@ def test_searching_imports_nothing_heavy(ganzoo: Ganzoo, command: list[str], run
 
 
 def test_info_knows_papers_that_nobody_has_written_a_plugin_for(ganzoo_here: GanzooHere) -> None:
-    said = ganzoo_here("info", "began")
+    said = ganzoo_here("info", "attngan")
     assert said.code == 0
-    for part in ("Boundary Equilibrium", "2017", "https://arxiv.org/abs/1703.10717", "nobody"):
+    for part in ("Attentional", "2017", "https://arxiv.org/abs/1711.10485", "nobody"):
         assert part in said.out
-    described = ganzoo_here("info", "Be-GAN", "--json").json
+    described = ganzoo_here("info", "Attn-GAN", "--json").json
     assert [found["kind"] for found in described["found"]] == ["paper"]
     assert len(ganzoo_here("info", "sgan", "--json").json["found"]) == 6
 
@@ -150,7 +150,7 @@ def test_info_says_how_to_get_a_listed_variant(
 
 
 def test_info_of_what_nobody_knows_suggests_the_nearest(ganzoo_here: GanzooHere) -> None:
-    ganzoo_here("info", "begann").is_one_sentence("did you mean", "'BEGAN'")
+    ganzoo_here("info", "attngann").is_one_sentence("did you mean", "'AttnGAN'")
     ganzoo_here("info", "xyzzyqwv").is_one_sentence("unknown variant 'xyzzyqwv'")
 
 
@@ -175,4 +175,4 @@ def test_a_read_only_cache_only_costs_time(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "file" / "cache"))
-    assert names(ganzoo_here, "began")[0] == "BEGAN"
+    assert names(ganzoo_here, "attngan")[0] == "AttnGAN"

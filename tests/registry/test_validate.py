@@ -159,7 +159,7 @@ def test_a_sentence_for_everything_misleading(
     [
         (_set("schema", value=2), "schema"),
         (_set("extra", value=1), "extra"),
-        (_set("plugins", 0, "extra", value=1), "plugins.0 (ganzoo-plugin-dcgan).extra"),
+        (_set("plugins", 0, "extra", value=1), "plugins.0 (ganzoo-plugin-aae).extra"),
         (_set("plugins", 0, "name", value="Dcgan"), "plugins.0 (Dcgan).name"),
         (_set("plugins", 0, "name", value="ganzoo-plugin-dсgan"), "plugins.0"),
         (_set("plugins", 0, "homepage", value="http://example.org"), "homepage"),
