@@ -86,7 +86,9 @@ def test_each_first_party_plugin_has_pages_for_its_variants(
     site: ModuleType, pages: dict[str, str]
 ) -> None:
     with_pages = {plugin.name for plugin, _ in site.variants()}
-    assert with_pages == {path.name for path in (REPOSITORY / "plugins").iterdir()}
+    components_only = {"ganzoo-plugin-timm"}
+    ours = {path.name for path in (REPOSITORY / "plugins").iterdir()}
+    assert with_pages == ours - components_only
     for plugin, entry in site.variants():
         text = pages[f"variants/{entry['name']}.md"]
         assert text.startswith(f"# {entry['title']}\n")

@@ -29,6 +29,9 @@ def toy(folder: Path, version: str = "1.0", **options: Any) -> Path:
     return plugin_wheel(folder / version, "alices-toy", version, manifest(), **options)
 
 
+NEEDED = ("ganzoo-plugin-dcgan", "ganzoo-plugin-gan")
+
+
 def test_a_variants_name_installs_its_plugin_and_what_that_needs(
     environment: Environment,
     index: PackageIndex,
@@ -38,7 +41,9 @@ def test_a_variants_name_installs_its_plugin_and_what_that_needs(
     content = list_in_registry(*wheels, tier="official")
     said = install(environment, index, "dcgan", "--yes")
     assert said.code == 0, said.err
-    for plugin in content["plugins"]:
+    needed = [p for p in content["plugins"] if p["name"] in NEEDED]
+    assert len(needed) == len(NEEDED)
+    for plugin in needed:
         line = next(line for line in said.out.splitlines() if line.startswith(plugin["name"]))
         assert plugin["latest"]["wheel"]["sha256"] in line
         assert "Apache-2.0" in line and "official" in line

@@ -92,7 +92,8 @@ def test_a_plugin_is_complete(written: Any) -> None:
 def test_nothing_of_the_template_remains(written: Any) -> None:
     for path in written.folder.rglob("*"):
         said = path.relative_to(written.folder).as_posix()
-        if path.is_file():
+        # Another test may have run what was written, which leaves compiled modules behind.
+        if path.is_file() and path.suffix != ".pyc":
             said += path.read_text()
         lowered = said.lower().replace("_", "-").replace(" ", "-")
         for stem in (written.kind, "variant"):

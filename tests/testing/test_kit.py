@@ -146,7 +146,7 @@ def test_pytest_chooses_among_the_checks_by_name(tmp_path: Path) -> None:
     ran = pytest_in(tmp_path, tmp_path / "site", *arguments)
 
     assert ran.returncode == 0, ran.stdout
-    assert "5 passed" in ran.stdout
+    assert "6 passed" in ran.stdout
     assert "test_other" not in ran.stdout
 
 
