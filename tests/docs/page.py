@@ -3,9 +3,10 @@
 A page is written so that what the reader sees is what runs:
 
 - `python` runs in the page's namespace;
-- `bash` runs line by line: `ganzoo …` for real, `pip install …` of a plugin that the page wrote for
-  real, other installation lines and `tox` by checking that what they name exists, and `pytest …`
-  for real; any other command fails, so that nothing is shown unchecked;
+- `bash` runs line by line: `ganzoo …` for real, `ganzoo publish` against a Hub on loopback,
+  `python -m build` for real but without a network, `pip install …` of a plugin that the page wrote
+  for real, other installation lines and `tox` by checking that what they name exists, and
+  `pytest …` for real; any other command fails, so that nothing is shown unchecked;
 - `console` is a transcript: `$ ganzoo …` and then what it prints, where `…` stands for anything;
 - `toml`, `json` and `yaml` are parsed;
 - any block with `title="PATH"` is the file of that name, and is written to the page's folder;
@@ -22,7 +23,7 @@ import sys
 import tomllib
 import traceback
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from configparser import ConfigParser
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
@@ -30,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hub_server import HubServer
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -117,6 +119,11 @@ class Page:
 
     def _command(self, line: str, command: list[str], run_with: list[str]) -> None:
         match command:
+            case ["ganzoo", "publish", model, repository, *options]:
+                self._publish(line, [model, repository.replace("YOU/", "reader/"), *options])
+            case ["python", "-m", "build", *arguments]:
+                built = [sys.executable, "-m", "build", "--no-isolation", *arguments]
+                self._process(line, built)
             case ["ganzoo", *arguments] if not _SHELL_SYNTAX.search(line):
                 code, said = self._ganzoo([*arguments, *run_with])
                 assert code == 0, f"{line!r} ended with exit code {code}: {said}"
@@ -138,6 +145,14 @@ class Page:
         done = self._started(command)
         assert done.returncode == 0, f"{line!r} ended with {done.returncode}: {done.stdout}"
 
+    def _publish(self, line: str, arguments: list[str]) -> None:
+        with HubServer() as hub:
+            account = hub.environment(self.folder / "home", token=hub.token("reader"))
+            command = [sys.executable, "-m", "ganzoo_core", "publish", *arguments]
+            done = self._started(command, account)
+            assert done.returncode == 0, f"{line!r} ended with {done.returncode}: {done.stdout}"
+            assert any(request.method == "PUT" for request in hub.requests), done.stdout
+
     def _ganzoo(self, arguments: list[str]) -> tuple[int, str]:
         """Run a command and return its exit code and all that it printed."""
         # In this process, which spares it importing torch, unless it starts others like itself.
@@ -154,8 +169,10 @@ class Page:
                 code = left.code or 0
         return code, said.getvalue()
 
-    def _started(self, command: list[str]) -> "subprocess.CompletedProcess[str]":
-        here = os.environ
+    def _started(
+        self, command: list[str], environment: Mapping[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        here = dict(environment or os.environ)
         return subprocess.run(
             command,
             cwd=self.folder,

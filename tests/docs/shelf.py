@@ -1,6 +1,7 @@
 """Small data sets under the names that the pages use for the reader's own."""
 
 import gzip
+import shutil
 import struct
 import zipfile
 from pathlib import Path
@@ -15,8 +16,10 @@ COUNT = 160
 def fill(folder: Path) -> None:
     """Write photos/, photos.zip, pets/CLASS/, scans/ with a broken file, mnist/ and faces.npz.
 
-    For translation: horses/, zebras/ and pairs/, whose images hold a photo and its negative.
+    Of a clone of ganzoo, registry.json. For translation: horses/, zebras/ and pairs/, whose images
+    hold a photo and its negative.
     """
+    shutil.copy(Path(__file__).parents[2] / "registry.json", folder)
     _write_photos(folder / "photos", COUNT, seed=0)
     for seed, kind in enumerate(("cats", "dogs")):
         _write_photos(folder / "pets" / kind, COUNT // 2, seed=seed)
