@@ -42,7 +42,7 @@ def render_card(model: "Model", card: Card) -> str:
     if card.metrics:
         header["model-index"] = [_index_entry(model, card)]
     plugin = model.blueprint.variant.plugin.distribution
-    translates = "translate" in model.verbs
+    command, call = next(use for verb, *use in _FIRST_USES if verb in ("", *model.verbs))
     lines = [
         "---",
         yaml.safe_dump(header, sort_keys=False, allow_unicode=True).strip(),
@@ -60,18 +60,14 @@ def render_card(model: "Model", card: Card) -> str:
         "",
         "```bash",
         f"pip install {plugin}",
-        "ganzoo translate PATH_OR_NAME_OF_THIS_MODEL --input photo.png"
-        if translates
-        else "ganzoo sample PATH_OR_NAME_OF_THIS_MODEL -n 64 --out grid.png",
+        command,
         "```",
         "",
         "```python",
         "import ganzoo_core as zoo",
         "",
         'model = zoo.load("PATH_OR_NAME_OF_THIS_MODEL")',
-        "images = model.translate(images)  # [N, C, H, W] in [-1, 1]"
-        if translates
-        else "images = model.sample(64, seed=1)  # [64, C, H, W] in [-1, 1]",
+        call,
         "```",
         "",
         "## Training",
@@ -84,6 +80,27 @@ def render_card(model: "Model", card: Card) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+_FIRST_USES = (
+    (
+        "translate",
+        "ganzoo translate PATH_OR_NAME_OF_THIS_MODEL --input photo.png",
+        "images = model.translate(images)  # [N, C, H, W] in [-1, 1]",
+    ),
+    (
+        "sample",
+        "ganzoo sample PATH_OR_NAME_OF_THIS_MODEL -n 64 --out grid.png",
+        "images = model.sample(64, seed=1)  # [64, C, H, W] in [-1, 1]",
+    ),
+    (
+        "classify",
+        "ganzoo load PATH_OR_NAME_OF_THIS_MODEL",
+        "probabilities = model.classify(images)  # [N, classes], of images in [-1, 1]",
+    ),
+    ("", "ganzoo load PATH_OR_NAME_OF_THIS_MODEL", "print(model.verbs)"),
+)
+"""What a card shows first, by the first verb that a model has: a command and a call."""
 
 
 def _index_entry(model: "Model", card: Card) -> dict[str, Any]:

@@ -315,3 +315,10 @@ def test_the_trainer_of_the_stack_is_the_plugin_s():
 def test_nonsense_is_refused(setting):
     with pytest.raises(ConfigError):
         draw_up(read_installed(), "stacked-denoising-autoencoder", setting)
+
+
+def test_the_card_of_a_classifier_shows_how_to_classify(tmp_path):
+    model = zoo.create("stacked-denoising-autoencoder", image_size=8, classes=3)
+    card = (model.save(tmp_path / "m") / "README.md").read_text()
+    assert "model.classify(images)" in card
+    assert "ganzoo sample" not in card
