@@ -280,6 +280,8 @@ def test_an_interrupted_install_changes_nothing_and_can_be_repeated(
         env=environment.variables(PIP_INDEX_URL=index.url),
         stderr=subprocess.PIPE,
         text=True,
+        # A shell that runs the tests in the background has them ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while f"/files/{wheel.name}" not in index.requests:

@@ -374,8 +374,8 @@ def test_a_discriminator_alone_is_no_model(tmp_path: Path) -> None:
 
 
 def test_a_variant_without_weights_says_how_to_get_some() -> None:
-    with pytest.raises(PluginError, match="ganzoo train gan"):
-        zoo.load("gan")
+    with pytest.raises(PluginError, match="ganzoo train aae-clustering"):
+        zoo.load("aae-clustering")
 
 
 def test_publishing_what_is_no_model_is_refused_before_any_request(tmp_path: Path) -> None:
