@@ -124,9 +124,8 @@ def evaluate(
             finite, features that cannot be had, or whatever else a user can mend.
     """
     from ganzoo_core.evaluation import evaluate as measure
-    from ganzoo_core.model import Model
 
-    loaded = model if isinstance(model, Model) else load(model, device=device)
+    loaded = _as_model(model, device)
     return measure(
         loaded,
         data,
@@ -178,9 +177,8 @@ def latent(
         GanzooError: a picture that the model does not have, or whatever else a user can mend.
     """
     from ganzoo_core.evaluation.latent import draw_latent
-    from ganzoo_core.model import Model
 
-    loaded = model if isinstance(model, Model) else load(model, device=device)
+    loaded = _as_model(model, device)
     return draw_latent(
         loaded,
         Path(out),
@@ -238,10 +236,9 @@ def report(
         GanzooError: a page that cannot be written, or whatever else a user can mend.
     """
     from ganzoo_core.evaluation.report import check_format, drawn_up, write
-    from ganzoo_core.model import Model
 
     check_format(Path(out))
-    loaded = model if isinstance(model, Model) else load(model, device=device)
+    loaded = _as_model(model, device)
     its = drawn_up(
         loaded,
         data=data,
@@ -393,6 +390,12 @@ def compare(
         retry_failed=retry_failed,
         observer=observer or Observer(),
     )
+
+
+def _as_model(model: "Model | str | Path", device: str) -> "Model":
+    from ganzoo_core.model import Model
+
+    return model if isinstance(model, Model) else load(model, device=device)
 
 
 def fetch(name: str, *, progress: "Progress | None" = None) -> "Origin":
