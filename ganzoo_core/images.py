@@ -12,7 +12,7 @@ from torch import Tensor
 from ganzoo_core.errors import UnsupportedError
 from ganzoo_core.files import whole_file, whole_folder
 
-FORMATS = (".png", ".jpg", ".jpeg", ".npz", ".gif")
+FORMATS = (".png", ".jpg", ".jpeg", ".npz", ".gif", ".mp4")
 
 
 def to_uint8(images: Tensor) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
@@ -40,14 +40,14 @@ def grid(images: Tensor, columns: int | None = None, *, enlarge: int = 1) -> Ima
         row, column = divmod(number, columns)
         top, left = gap + row * (height + gap), gap + column * (width + gap)
         sheet[top : top + height, left : left + width] = picture
-    return _picture(sheet)
+    return as_picture(sheet)
 
 
 def save(images: Tensor, out: Path, *, columns: int | None = None, enlarge: int = 1) -> None:
     """Save images [N, C, H, W] in [-1, 1] in the form that the name asks for.
 
-    `.png` and `.jpg` make a grid, `.npz` an array `images` [N, H, W, C] of 0 to 255, `.gif` an
-    animation, and a name without a suffix a folder of PNG files.
+    `.png` and `.jpg` make a grid, `.npz` an array `images` [N, H, W, C] of 0 to 255, `.gif` and
+    `.mp4` a moving picture, and a name without a suffix a folder of PNG files.
 
     Raises:
         UnsupportedError: the suffix is none of these.
@@ -63,21 +63,24 @@ def save(images: Tensor, out: Path, *, columns: int | None = None, enlarge: int 
     elif suffix == ".npz":
         with whole_file(out) as partial, partial.open("wb") as file:
             np.savez_compressed(file, images=to_uint8(images))
-    elif suffix == ".gif":
+    elif suffix in (".gif", ".mp4"):
         save_animation(list(images.split(1)), out)
     else:
         digits = max(3, len(str(len(images) - 1)))
         with whole_folder(out) as partial:
             for number, pixels in enumerate(to_uint8(images)):
-                _picture(pixels).save(partial / f"{number:0{digits}d}.png")
+                as_picture(pixels).save(partial / f"{number:0{digits}d}.png")
 
 
 def check_format(out: Path) -> None:
     """Check, before any work is done, that `out` can be saved to.
 
     Raises:
-        UnsupportedError: its suffix is none that we write, or it is a folder with files in it.
+        UnsupportedError: its suffix is none that we write, it is a folder with files in it, or an
+            MP4 is asked for without PyAV.
     """
+    from ganzoo_core.clips import check_clip_format
+
     suffix = out.suffix.lower()
     if suffix and suffix not in FORMATS:
         raise UnsupportedError(
@@ -86,6 +89,8 @@ def check_format(out: Path) -> None:
         )
     if suffix and out.is_dir():
         raise UnsupportedError(f"{out} is a folder; give the name of a file")
+    if suffix == ".mp4":
+        check_clip_format(out)
     if not suffix and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UnsupportedError(f"{out} exists already and is not an empty folder; choose another")
 
@@ -98,24 +103,21 @@ def save_picture(image: Tensor, out: Path) -> None:
     """
     kind = Image.registered_extensions()[out.suffix.lower()]
     with whole_file(out) as partial:
-        _picture(to_uint8(image[None])[0]).save(partial, kind, quality=95)
+        as_picture(to_uint8(image[None])[0]).save(partial, kind, quality=95)
 
 
 def save_animation(frames: Sequence[Tensor], out: Path, *, frames_per_second: int = 20) -> None:
     """Save one picture after another, each laid out from images [N, C, H, W] in [-1, 1]."""
-    pictures = [grid(frame) if len(frame) > 1 else _picture(to_uint8(frame)[0]) for frame in frames]
-    with whole_file(out) as partial:
-        pictures[0].save(
-            partial,
-            "GIF",
-            save_all=True,
-            append_images=pictures[1:],
-            duration=1000 // frames_per_second,
-            loop=0,
-        )
+    from ganzoo_core.clips import write_pictures
+
+    pictures = [
+        grid(frame) if len(frame) > 1 else as_picture(to_uint8(frame)[0]) for frame in frames
+    ]
+    write_pictures(out, pictures, frames_per_second)
 
 
-def _picture(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> Image.Image:
+def as_picture(pixels: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> Image.Image:
+    """Return pixels [H, W, C] of 0 to 255 as a picture."""
     if pixels.shape[-1] in (1, 3):
         return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     # Other numbers of channels have no colours of their own: show the first three, or the first.

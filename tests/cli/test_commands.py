@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from fake_plugins import Ganzoo, GanzooHere
@@ -90,6 +91,9 @@ def test_interpolations_begin_and_end_at_samples(
         assert np.abs(ends - samples).max() <= 1
     assert ganzoo_here("interpolate", trained, "--out", "walk.gif").code == 0
     assert Image.open(tmp_path / "walk.gif").n_frames == 16
+    assert ganzoo_here("interpolate", trained, "--out", "walk.mp4").code == 0
+    with av.open(str(tmp_path / "walk.mp4")) as film:
+        assert len(list(film.decode(video=0))) == 16
 
 
 def test_loading_says_what_it_is(ganzoo_here: GanzooHere, trained: Path) -> None:

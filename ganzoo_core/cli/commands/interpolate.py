@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=path,
         default=path("interpolation.png"),
-        help=".png or .jpg: a row a walk; .gif: all walks moving; .npz; or a folder",
+        help=".png or .jpg: a row a walk; .gif or .mp4: all walks moving; .npz; or a folder",
     )
     add_device(parser)
     add_json(parser)
@@ -38,14 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Walk and save."""
     import ganzoo_core as zoo
-    from ganzoo_core import images
+    from ganzoo_core import clips, images
 
     images.check_format(options.out)
     model = zoo.load(options.model, device=options.device)
     walks = model.interpolate(
         options.pairs, options.frames, seed=options.seed, method=options.method
     )
-    if options.out.suffix.lower() == ".gif":
+    if options.out.suffix.lower() in clips.FORMATS:
         images.save_animation(list(walks.unbind(1)), options.out)
     else:
         images.save(
