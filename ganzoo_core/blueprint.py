@@ -53,6 +53,11 @@ class Blueprint:
     trainer: Component
     training: TrainingSettings
 
+    @property
+    def kept_roles(self) -> list[str]:
+        """Roles of the networks that a trained model keeps."""
+        return list(dict.fromkeys((*self.entry.recipe.inference, *self.training.keep)))
+
     def to_json(self) -> dict[str, Any]:
         """Return the blueprint as pure data, from which `restore` makes it again."""
         parts = {**self.networks, **self.regularizers, "trainer": self.trainer}
@@ -173,6 +178,12 @@ def draw_up(
     configs = {part: checked(part, models_and_training[part], handed[part]) for part in handed}
     training = configs.pop("training")
     assert isinstance(training, TrainingSettings)
+    unknown = [role for role in training.keep if role not in entry.recipe.networks]
+    if unknown:
+        raise ConfigError(
+            f"training.keep cannot be {unknown[0]!r}: the networks of {entry.name} are "
+            f"{', '.join(entry.recipe.networks)}"
+        )
     parts = {
         part: Component(kind, its, hooks, configs[part])
         for part, (kind, its, hooks) in chosen.items()

@@ -12,6 +12,7 @@ from ganzoo_core.components import ImageNoise
 from ganzoo_core.data import ImageData
 from ganzoo_core.errors import DataError, UnsupportedError
 from ganzoo_core.evaluation.categories import categories_of
+from ganzoo_core.evaluation.discriminator_features import discriminator_features, linear_accuracy
 from ganzoo_core.evaluation.drawing import generator_of
 from ganzoo_core.evaluation.encoded import (
     codes_beside_prior,
@@ -187,6 +188,22 @@ def _code_error(evidence: Evidence) -> list[Figure]:
         )
         for name in learned
     ]
+
+
+def _discriminator_features(evidence: Evidence) -> list[Figure]:
+    learned, tried = (
+        (
+            discriminator_features(
+                evidence.model, data, batch_size=evidence.batch_size, progress=evidence.progress
+            ),
+            _labels(data, torch.arange(len(data))),
+        )
+        for data in (evidence.of_split("train"), evidence.of_split("test"))
+    )
+    accuracy = linear_accuracy(learned, tried, _numbers(evidence, 13))
+    counts = (len(tried[0]), 0)
+    name = "linear accuracy of discriminator features"
+    return [Figure(name, accuracy, "higher", *counts, over_features=False, split="test")]
 
 
 def _sliced_wasserstein(evidence: Evidence) -> list[Figure]:
@@ -497,6 +514,14 @@ MEASURES: Mapping[str, Measure] = {
         "sample",
         frozenset(),
         _code_error,
+        over_features=False,
+        splits=("train", "test"),
+    ),
+    "discriminator-features": Measure(
+        "images that a linear SVM on the discriminator's features names rightly, in per cent",
+        "sample",
+        frozenset(),
+        _discriminator_features,
         over_features=False,
         splits=("train", "test"),
     ),

@@ -2,6 +2,7 @@
 
 config.json          pure data: variant, plugin, versions, every component with its settings
 model.safetensors    the inference networks, keys prefixed by role: `generator.…`
+discriminator.safetensors   other networks, where it keeps any, in the same way
 README.md            the model card
 samples.png          what it draws
 """
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo_core import images
-from ganzoo_core.blueprint import restore
+from ganzoo_core.blueprint import Blueprint, restore
 from ganzoo_core.errors import CheckpointError
 from ganzoo_core.files import read_json, whole_folder, write_json
 from ganzoo_core.hub.files import MODEL_FILES
@@ -86,10 +87,32 @@ def read_model_folder(
         GanzooError: a plugin that it needs is missing, or the config is malformed.
     """
     blueprint = restore(installed, read_json(folder / CONFIG), str(folder / CONFIG))
-    roles = list(blueprint.entry.recipe.inference)
-    networks = blueprint.build_networks(roles, device="meta")
+    networks = blueprint.build_networks(list(blueprint.entry.recipe.inference), device="meta")
     assign_weights(networks, folder / WEIGHTS, device)
+    if (folder / DISCRIMINATOR).is_file():
+        roles = _roles_in(folder / DISCRIMINATOR, blueprint)
+        others = blueprint.build_networks(roles, device="meta")
+        assign_weights(others, folder / DISCRIMINATOR, device)
+        networks |= others
     return Model(blueprint, networks, origin or Origin("folder", str(folder)))
+
+
+def _roles_in(file: Path, blueprint: Blueprint) -> list[str]:
+    """Return the roles of the networks whose weights a file holds."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="pt") as weights:
+            found = {key.partition(".")[0] for key in weights.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{file} is damaged and cannot be read ({error})") from None
+    unknown = sorted(found - blueprint.entry.recipe.networks.keys())
+    if unknown:
+        raise CheckpointError(
+            f"{file} has weights of {unknown[0]!r}, and the networks of {blueprint.entry.name} are "
+            f"{', '.join(blueprint.entry.recipe.networks)}"
+        )
+    return [role for role in blueprint.entry.recipe.networks if role in found]
 
 
 ALIGNMENT = 64

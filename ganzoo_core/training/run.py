@@ -308,7 +308,7 @@ def train(
                     f"go on with: ganzoo train --resume {folder.path}",
                     stop.number,
                 )
-    networks = engine.inference_networks(roles)
+    networks = engine.inference_networks(blueprint.kept_roles)
     for network in networks.values():
         # As loading makes them, so that both draw the same to the last bit.
         network.to(memory_format=torch.contiguous_format).requires_grad_(False).eval()

@@ -28,6 +28,9 @@ class TrainingSettings(Config):
     """Largest norm of a phase's gradient; 0 does not clip."""
     ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay of the moving average of the inference networks' weights; 0 keeps none."""
+    keep: tuple[str, ...] = ()
+    """Networks by role, such as `discriminator`, that the trained model keeps beside those that it
+    needs."""
     batch_norm: Literal["local", "synced"] = "local"
     """Across processes: each normalises its own share, or all the joined batch."""
     channels_last: bool = True
