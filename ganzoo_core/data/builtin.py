@@ -1,7 +1,7 @@
 """The digits that come with scikit-learn: 1,797 real images of 8×8, no network needed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 
@@ -38,46 +38,6 @@ class DigitsSource:
     def decode(self, target: PixelFormat) -> Iterator[Bytes | Broken]:
         """Yield all digits in one block."""
         yield fit_block(_load()[0], target)
-
-
-@dataclass(frozen=True)
-class OutlinesSource:
-    """The digits as A and their outlines as B, pair by pair: small data to learn a translation."""
-
-    place: str = "digit-outlines"
-
-    def __len__(self) -> int:
-        return COUNT
-
-    def look(self) -> DataInfo:
-        """Return what is known without loading scikit-learn."""
-        return DataInfo(image_size=8, channels=1, classes=0, count=COUNT)
-
-    def signature(self) -> list[object]:
-        """Return the version of the package that the digits are part of."""
-        return ["digit-outlines", version("scikit-learn")]
-
-    def labels(self) -> tuple[None, tuple[str, ...]]:
-        """Pairs have no classes."""
-        return None, ()
-
-    def decode(self, target: PixelFormat) -> Iterator[Bytes | Broken]:
-        """Yield all pairs in one block, [N, size, size, 2 × channels]."""
-        half = replace(target, channels=target.channels // 2)
-        digits = _load()[0]
-        yield np.concatenate([fit_block(digits, half), fit_block(_outlines(digits), half)], axis=-1)
-
-
-def _outlines(digits: Bytes) -> Bytes:
-    """Return how much brighter a neighbour of each pixel is: bright around the strokes."""
-    padded = np.pad(digits, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    neighbours = [
-        padded[:, down : down + digits.shape[1], right : right + digits.shape[2]]
-        for down in range(3)
-        for right in range(3)
-    ]
-    outlines: Bytes = np.maximum.reduce(neighbours) - digits
-    return outlines
 
 
 @cache

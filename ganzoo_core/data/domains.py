@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganzoo_core.data.builtin import OutlinesSource
+from ganzoo_core.data.changed import Changed
 from ganzoo_core.data.folder import FolderSource, find_folder
 from ganzoo_core.data.pixels import Bytes, PixelFormat, read_halves
 from ganzoo_core.data.source import Broken, DataInfo, Labels
@@ -106,7 +106,7 @@ class Matched:
                 yield np.concatenate([first, second], axis=-1)
 
 
-Pairs = SideBySide | Matched | OutlinesSource
+Pairs = SideBySide | Matched | Changed
 
 
 def find_domains(

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ganzoo_core.data import domains
-from ganzoo_core.data.builtin import DigitsSource, OutlinesSource
+from ganzoo_core.data.builtin import DigitsSource
+from ganzoo_core.data.changed import CHANGES, Changed
 from ganzoo_core.data.domains import Apart, Pairs
 from ganzoo_core.data.folder import find_folder
 from ganzoo_core.data.hub import HubSource
@@ -17,6 +18,7 @@ from ganzoo_core.errors import DataError, UnknownNameError
 SOURCES = (
     *("digits", "digit-outlines", "mnist", "fashion-mnist", "cifar10"),
     *("hub:", "folder:", "idx:", "npz:", "unpaired:", "paired:"),
+    *(f"{change}:" for change in CHANGES),
 )
 """Every name, and every prefix that a path or a name of the Hub follows."""
 
@@ -49,15 +51,18 @@ def find_source(source: str, root: Path | None, split: str) -> Source | Apart | 
     if split not in SPLITS:
         raise UnknownNameError("split", split, SPLITS)
     root = root.expanduser() if root else None
-    if source in ("digits", "digit-outlines"):
+    if source == "digit-outlines":
+        return find_source("outlined:digits", root, split)
+    if source == "digits":
         single_split(split, source, "take another data set to evaluate on, such as mnist")
-        return DigitsSource() if source == "digits" else OutlinesSource()
+        return DigitsSource()
     if source in _ON_THE_HUB:
         repository, side, channels, counts = _ON_THE_HUB[source]
         return HubSource(repository, split, root, DataInfo(side, channels, 10, counts[split]))
     prefix, colon, rest = source.partition(":")
-    if colon and prefix in ("hub", *_FINDERS, *domains.PREFIXES) and not rest:
+    if colon and prefix in ("hub", *_FINDERS, *domains.PREFIXES, *CHANGES) and not rest:
         what = "name, as in hub:ORG/NAME" if prefix == "hub" else f"path, as in {prefix}:PATH"
+        what = f"data set, as in {prefix}:digits" if prefix in CHANGES else what
         raise DataError(f"{source!r} lacks its {what}")
     if colon and prefix == "hub":
         return HubSource(rest, split, root)
@@ -65,6 +70,11 @@ def find_source(source: str, root: Path | None, split: str) -> Source | Apart | 
         return _FINDERS[prefix](_resolved(rest, root), source, split)
     if colon and prefix in domains.PREFIXES:
         return domains.find_domains(prefix, rest, source, lambda path: _resolved(path, root), split)
+    if colon and prefix in CHANGES:
+        changed = find_source(rest, root, split)
+        if isinstance(changed, Apart | Pairs):
+            raise DataError(f"{rest!r} is two sets already; {prefix}: takes a single one")
+        return Changed(changed, prefix)
     path = _resolved(source, root)
     if source and present(path):
         raise DataError(f"{source!r} is a path; say what is there, as in {_kind(path)}:{source}")

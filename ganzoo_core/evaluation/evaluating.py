@@ -70,8 +70,9 @@ def evaluate(
 
     opened = open_split(split)
     extractor = None
-    asked = chosen or [key for key, measure in MEASURES.items() if measure.verb in model.verbs]
-    if any(MEASURES[key].over_features for key in asked):
+    # By default only images that are drawn are compared by features.
+    embedding = any(MEASURES[key].over_features for key in chosen or ())
+    if embedding or (chosen is None and "sample" in model.verbs):
         extractor = find_features(features or default_features(data, shape[0]), model.device)
     if chosen is None:
         chosen = default_metrics(model, opened, extractor)

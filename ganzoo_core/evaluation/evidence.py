@@ -70,6 +70,12 @@ class Translated:
     """[N], the same of their squares"""
     similarities: Tensor | None
     """[N]; None of images too small for SSIM."""
+    logits: Tensor | None
+    """[N, classes], of the translations, where a metric asks for them"""
+    truth_logits: Tensor | None
+    """[N, classes], of the counterparts"""
+    labels: Tensor | None
+    """[N], what the images show; None where the data do not say."""
 
 
 class Evidence:
@@ -273,6 +279,10 @@ class Evidence:
         given, wanted = (self.data, other) if way == "ab" else (other, self.data)
         count = min(self.count, len(self.data))
         distances, errors, similarities = [], [], []
+        logits: tuple[list[Tensor], list[Tensor]] = ([], [])
+        labels = None
+        if self.data.labels is not None:
+            labels = torch.from_numpy(self.data.labels[self.real_order[:count].numpy()])
         for start in range(0, count, TRANSLATED_TOGETHER):
             chosen = self.real_order[start : min(start + TRANSLATED_TOGETHER, count)].numpy()
             truth = pixels_to_images(wanted.images[chosen])
@@ -287,9 +297,21 @@ class Evidence:
             errors.append(squared_errors(truth, made))
             if self.data.image_size >= WINDOW:
                 similarities.append(structural_similarities(truth, made))
+            if "logits" in self._keep:
+                for images, found in zip((made, truth), logits, strict=True):
+                    named = self.features.embed(images).logits
+                    if named is not None:
+                        found.append(named)
             if self.progress:
                 self.progress(f"translated {way}", start + len(truth), count)
-        return Translated(torch.cat(distances), torch.cat(errors), _joined(similarities))
+        return Translated(
+            torch.cat(distances),
+            torch.cat(errors),
+            _joined(similarities),
+            _joined(logits[0]),
+            _joined(logits[1]),
+            labels,
+        )
 
     def _real_features(self, count: int) -> Tensor:
         return real.real_features(

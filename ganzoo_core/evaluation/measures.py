@@ -332,6 +332,22 @@ def _translation_similarity(evidence: Evidence) -> list[Figure]:
     return _per_direction(evidence, "translation SSIM", "higher", values)
 
 
+def _translation_class_accuracy(evidence: Evidence) -> list[Figure]:
+    """Measure how often a classifier sees in a translation, and in the truth, what was shown."""
+    figures = []
+    for way, held in evidence.translated.items():
+        if held.logits is None or held.truth_logits is None or held.labels is None:
+            raise UnsupportedError(
+                "the classes of translations need data with labels, and the --features of a "
+                "classifier, such as mnist-convnet"
+            )
+        for of, logits in ((f"{way}", held.logits), (f"{way} of the truth", held.truth_logits)):
+            accuracy = class_accuracy(logits, held.labels)
+            counts = (len(logits), len(logits))
+            figures.append(Figure(f"translation class accuracy {of}", accuracy, "higher", *counts))
+    return figures
+
+
 def _per_direction(
     evidence: Evidence,
     name: str,
@@ -560,6 +576,12 @@ MEASURES: Mapping[str, Measure] = {
     "translation-ssim": _translated(
         "structural similarity of translations to the counterparts of paired data",
         _translation_similarity,
+    ),
+    "translation-class-accuracy": Measure(
+        "translations in which a classifier sees what the image showed, and the same of the truth",
+        "translate",
+        frozenset({"logits"}),
+        _translation_class_accuracy,
     ),
     "nll": _rebuilt("negative log-likelihood by importance weighting, in nats", _likelihood),
     "prior-mmd": Measure(

@@ -443,7 +443,9 @@ def _public_command(words: Sequence[str], data: DataChoice, name: str) -> str:
 def public_name(source: str) -> str:
     """Return a data source without the folders of the machine it lay on."""
     kind, colon, place = source.partition(":")
-    return f"{kind}:{Path(place).name}" if colon and kind != "hub" else source
+    if not colon or kind == "hub":
+        return source
+    return ":".join((kind, *(Path(part).name for part in place.split(":"))))
 
 
 def _versions() -> dict[str, str]:
