@@ -48,7 +48,7 @@ class InMemory:
         )
         self._batches = [Batch(chunk) for chunk in (images * 2 - 1).split(BATCH_SIZE)]
 
-    def draw(self, position: int) -> Batch:
+    def draw(self, position: int, size: int = BATCH_SIZE) -> Batch:
         return self._batches[position // BATCH_SIZE % len(self._batches)]
 
 

@@ -144,7 +144,8 @@ def draw_up(
         components: components to use instead of the recipe's, by role, `loss`, `regularizer`
             (several with commas between, or `none`) or `trainer`.
         preset: name of one of the variant's presets.
-        shape: `image_size`, `channels` and `classes` of the data, for the parts that have them.
+        shape: `image_size`, `channels` and `classes` of the data, for the parts that have them, but
+            for what the variant's defaults set.
 
     Raises:
         GanzooError: an unknown name, a value that a setting cannot have, or a broken plugin.
@@ -164,7 +165,7 @@ def draw_up(
     }
     layers = (
         _applicable(entry.defaults, models_and_training, exchanged, absent),
-        accepted(shape or {}, models),
+        accepted({k: v for k, v in (shape or {}).items() if k not in entry.defaults}, models),
         _applicable(entry.presets[preset].settings, models_and_training, exchanged, absent)
         if preset
         else {},

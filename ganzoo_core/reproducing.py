@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from ganzoo_core.hub.shipping import find_manifest
 from ganzoo_core.places import records_folder
 from ganzoo_core.plugins import Variant, load_plugin, read_installed
 from ganzoo_core.plugins.schema import Claim, ClaimRun
-from ganzoo_core.training.engine import NonFiniteLossError
+from ganzoo_core.training.engine import NonFiniteLossError, images_per_step
 from ganzoo_core.training.run import (
     DataChoice,
     Observer,
@@ -348,9 +349,12 @@ def _share(training: _Training, blueprint: Blueprint) -> float | None:
     """Return which share of the images of the full budget a training sees."""
     if training.claims[0].full is None:
         return None
-    full = training.blueprint(size="full").training
-    seen = blueprint.training.steps * blueprint.training.batch_size
-    return seen / (full.steps * full.batch_size)
+    return float(_images(blueprint) / _images(training.blueprint(size="full")))
+
+
+def _images(blueprint: Blueprint) -> Fraction:
+    trainer = blueprint.build_trainer(blueprint.build_networks(device="meta"))
+    return blueprint.training.steps * images_per_step(trainer.stages(), blueprint.training)
 
 
 def _settings(run: ClaimRun, seed: int) -> dict[str, Any]:

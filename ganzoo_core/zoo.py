@@ -646,7 +646,7 @@ def _run(
 ) -> "Model":
     from ganzoo_core.data import open_images
     from ganzoo_core.training.batches import ImageBatches
-    from ganzoo_core.training.engine import Engine
+    from ganzoo_core.training.engine import Engine, batch_size_of
     from ganzoo_core.training.processes import Processes
     from ganzoo_core.training.run import check_resumable, new_record, train
 
@@ -671,7 +671,7 @@ def _run(
     check_data(trainer, data, blueprint.entry.name)
     batches = ImageBatches(
         data,
-        settings.batch_size,
+        max(batch_size_of(stage, settings) for stage in trainer.stages()),
         settings.seed,
         processes,
         image_size=size,
@@ -750,7 +750,7 @@ def with_epochs(
     import math
     from dataclasses import replace
 
-    from ganzoo_core.training.engine import batches_per_step
+    from ganzoo_core.training.engine import images_per_step
 
     if not epochs > 0:
         raise ConfigError(f"--epochs must be above 0, not {epochs}")
@@ -759,8 +759,7 @@ def with_epochs(
         raise DataError(f"the size of {choice.source} is not known; use --steps, not --epochs")
     trainer = blueprint.build_trainer(blueprint.build_networks(device="meta"))
     settings = blueprint.training
-    drawn = batches_per_step(trainer.stages()[0].phases) * settings.accumulate * settings.batch_size
-    steps = math.ceil(epochs * count / drawn)
+    steps = math.ceil(epochs * count / images_per_step(trainer.stages(), settings))
     if steps > 10**9:
         raise ConfigError(f"--epochs {epochs} would take {steps} steps, more than 1,000,000,000")
     return replace(blueprint, training=settings.model_copy(update={"steps": steps}))

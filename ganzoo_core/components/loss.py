@@ -66,6 +66,8 @@ class Judged:
     """[N, C, H, W] in [-1, 1]"""
     fake: Tensor
     """[N, C, H, W] in [-1, 1], detached from the generator"""
+    of_real: DiscriminatorOutput | None = None
+    """What the discriminator has said of `real` in this turn, where the trainer hands it over."""
 
 
 class Regularizer(nn.Module):

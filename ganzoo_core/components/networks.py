@@ -45,6 +45,8 @@ class Generator(nn.Module):
     """How many classes it is conditioned on; 0 where it is not."""
     codes: Mapping[str, LatentCode] = MappingProxyType({})
     """Named parts of the latent, where it has some."""
+    linear: bool = False
+    """Whether nothing bounds its images while it trains; in eval mode they are in [-1, 1]."""
 
     def latents(self, count: int, noise: Noise) -> Tensor:
         """Draw latents from the prior, standard normal unless a subclass says otherwise.

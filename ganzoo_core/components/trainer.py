@@ -58,7 +58,11 @@ class Stage:
     name: str
     phases: Sequence[Phase]
     share: float = 1.0
-    """Weight of this stage's steps among those of all stages."""
+    """Weight among all stages, of its steps, or, where stages have batches of different sizes, of
+    the images that they see."""
+    batch_size: int | None = None
+    """Images a batch during this stage, over all processes together; `training.batch_size` where
+    None."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,18 @@
 
 from ganzoo_core.nn.batch_norm import SyncedBatchNorm, synced
 from ganzoo_core.nn.dropout import Dropout
+from ganzoo_core.nn.equalized import EqualizedConv2d, EqualizedLinear
 from ganzoo_core.nn.gaussian_noise import GaussianNoise
+from ganzoo_core.nn.minibatch import MinibatchStddev
+from ganzoo_core.nn.pixel_norm import PixelNorm
 
-__all__ = ["Dropout", "GaussianNoise", "SyncedBatchNorm", "synced"]
+__all__ = [
+    "Dropout",
+    "EqualizedConv2d",
+    "EqualizedLinear",
+    "GaussianNoise",
+    "MinibatchStddev",
+    "PixelNorm",
+    "SyncedBatchNorm",
+    "synced",
+]

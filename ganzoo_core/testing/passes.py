@@ -44,8 +44,8 @@ def count_passes(engine: Engine, steps: int | None = None) -> dict[str, float]:
         passes by role; 0 for a network that did nothing
     """
     steps = steps or math.lcm(*(phase.every for phase in engine.stage.phases))
-    settings = engine.settings
-    images = settings.batch_size // engine.processes.count * settings.accumulate * steps
+    share = engine.batch_size // engine.processes.count
+    images = share * engine.settings.accumulate * steps
     with counting(engine.networks) as count:
         for _ in range(steps):
             engine.step()

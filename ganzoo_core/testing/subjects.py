@@ -136,17 +136,18 @@ class SmallBatches:
         self.labelled = labelled
         self.other = other
 
-    def draw(self, position: int) -> Batch:
+    def draw(self, position: int, size: int | None = None) -> Batch:
         """Return the batch that begins at image `position`, in tensors of its own."""
-        batch = self._batch(position)
+        size = size or self.batch_size
+        batch = self._batch(position, size)
         return replace(
             batch,
-            labelled=self._batch(position + 1) if self.labelled else None,
-            other=self._batch(position + 2) if self.other else None,
+            labelled=self._batch(position + 1, size) if self.labelled else None,
+            other=self._batch(position + 2, size) if self.other else None,
         )
 
-    def _batch(self, position: int) -> Batch:
-        chosen = torch.arange(position, position + self.batch_size) % self.count
+    def _batch(self, position: int, size: int) -> Batch:
+        chosen = torch.arange(position, position + size) % self.count
         images = random_images(self.count, self.image_shape)[chosen]
         return Batch(images, chosen % self.classes if self.classes else None)
 

@@ -20,7 +20,7 @@ class ImageBatches:
 
     Args:
         data: decoded images.
-        batch_size: images of the joined batch.
+        batch_size: images of the joined batch, the largest one where they differ.
         seed: of the order, of the flips and of the crops.
         processes: each takes its own rows of the joined batch.
         image_size: side of the batches' images; larger ones are cropped to it at random.
@@ -64,22 +64,28 @@ class ImageBatches:
         self._flip = flip
         self._labelled = _first_of_each_class(data, labelled) if labelled else None
 
-    def draw(self, position: int) -> Batch:
-        """Return this process's share of the joined batch that begins at image `position`."""
-        share = self._batch_size // self._processes.count
+    def draw(self, position: int, size: int | None = None) -> Batch:
+        """Return this process's share of the joined batch that begins at image `position`.
+
+        Args:
+            position: images drawn before.
+            size: images of the joined batch; `batch_size` unless given.
+        """
+        size = size or self._batch_size
+        share = size // self._processes.count
         own = slice(self._processes.rank * share, (self._processes.rank + 1) * share)
-        joined = indices(len(self._data), self._batch_size, position, self._seed)
+        joined = indices(len(self._data), size, position, self._seed)
         batch = self._batch(self._data, joined, own, position, 2)
         if self._other is not None:
             if not self._paired:
                 order = mixed_seed(self._seed, 5)
-                joined = indices(len(self._other), self._batch_size, position, order)
+                joined = indices(len(self._other), size, position, order)
             # The same purpose draws the same flips and crops, so that pairs stay pairs.
             purpose = 2 if self._paired else 6
             batch = replace(batch, other=self._batch(self._other, joined, own, position, purpose))
         if self._labelled is not None:
             order = mixed_seed(self._seed, 3)
-            chosen = indices(len(self._labelled), self._batch_size, position, order)
+            chosen = indices(len(self._labelled), size, position, order)
             few = self._batch(self._data, self._labelled[chosen], own, position, 4)
             batch = replace(batch, labelled=few)
         return batch
@@ -91,7 +97,7 @@ class ImageBatches:
         pixels = data.images[chosen]
         if self._flip or data.image_size > self._image_size:
             generator = np.random.default_rng(mixed_seed(self._seed, purpose, position))
-            pixels = self._augmented(pixels, generator, own)
+            pixels = self._augmented(pixels, generator, own, len(joined))
         labels = None
         if data.labels is not None:
             labels = self._moved(torch.from_numpy(data.labels[chosen]))
@@ -99,15 +105,17 @@ class ImageBatches:
         images = self._moved(torch.from_numpy(pixels)).permute(0, 3, 1, 2)
         return Batch(images.to(torch.float32).div_(127.5).sub_(1), labels)
 
-    def _augmented(self, pixels: Bytes, generator: np.random.Generator, own: slice) -> Bytes:
+    def _augmented(
+        self, pixels: Bytes, generator: np.random.Generator, own: slice, count: int
+    ) -> Bytes:
         """Flip and crop, by draws for the joined batch of which this process has its rows."""
         if self._flip:
-            mirrored = generator.random(self._batch_size)[own] < 0.5
+            mirrored = generator.random(count)[own] < 0.5
             pixels[mirrored] = pixels[mirrored, :, ::-1]
         margin = pixels.shape[1] - self._image_size
         if margin > 0:
             size = self._image_size
-            corners = generator.integers(0, margin + 1, (self._batch_size, 2))[own]
+            corners = generator.integers(0, margin + 1, (count, 2))[own]
             pixels = np.stack(
                 [
                     image[top : top + size, left : left + size]

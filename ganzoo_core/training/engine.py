@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Protocol
 
 import torch
@@ -42,8 +43,8 @@ class Batches(Protocol):
     count: int
     """Images in one epoch."""
 
-    def draw(self, position: int) -> Batch:
-        """Return this process's share of the joined batch that begins at image `position`."""
+    def draw(self, position: int, size: int) -> Batch:
+        """Return this process's share of the joined batch of `size` images from `position` on."""
 
 
 class NonFiniteLossError(RunError):
@@ -85,11 +86,8 @@ class Engine:
         self.settings = settings
         self.processes = processes or Processes("cpu")
         self.device = self.processes.device
-        if settings.batch_size % self.processes.count:
-            raise ConfigError(
-                f"training.batch_size cannot be {settings.batch_size}: {self.processes.count} "
-                "processes must share it evenly"
-            )
+        self.stages = list(trainer.stages())
+        self._check_shared_evenly()
         self.networks = dict(trainer.networks)
         self._place_networks()
         self.averages = {
@@ -102,15 +100,15 @@ class Engine:
             self.processes.rank,
             self.processes.count,
         )
-        self.stages = list(trainer.stages())
-        self._ends = stage_ends([stage.share for stage in self.stages], settings.steps)
+        self._ends = stage_ends(self.stages, settings)
         self._trainable = {
             role: [weight for weight in network.parameters() if weight.requires_grad]
             for role, network in self.networks.items()
         }
-        self._turns = [[self._turn(phase) for phase in stage.phases] for stage in self.stages]
+        self._turns = self._turns_of(0)
         self._learning: tuple[str, ...] | None = None
         self._unchecked: list[tuple[int, str, Tensor]] = []
+        self._stage_begun = 0
         self.steps_done = 0
         self.position = 0
         """Images drawn so far, over all processes; the data's order follows from it."""
@@ -121,6 +119,11 @@ class Engine:
     def stage(self) -> Stage:
         """The stage of the next step."""
         return self.stages[self._stage_number()]
+
+    @property
+    def batch_size(self) -> int:
+        """Images of the joined batch in the current stage."""
+        return batch_size_of(self.stage, self.settings)
 
     @property
     def draws_per_step(self) -> int:
@@ -139,6 +142,8 @@ class Engine:
     def step(self) -> None:
         """Give every phase of the current stage its turn, once."""
         number = self._stage_number()
+        if number != self._stage_begun:
+            self._begin_stage(number)
         start = self._ends[number - 1] if number else 0
         stage = self.stages[number]
         progress = Progress(
@@ -149,12 +154,12 @@ class Engine:
         self.losses = {}
         drawn: list[tuple[Batch, Step]] = []
         with drawing_from(self.noise, *self.networks.values()):
-            for turn in self._turns[number]:
+            for turn in self._turns:
                 if progress.step % turn.phase.every:
                     continue
                 for repetition in range(turn.phase.repeat):
                     if repetition or not drawn:
-                        drawn = self._draw(progress, stage.name)
+                        drawn = self._draw(progress, stage)
                     self._update(turn, drawn, progress)
         if self.trainer.criterion is not None:
             # What a loss remembers follows from the whole joined batch.
@@ -235,14 +240,15 @@ class Engine:
                 name: tensor.to(self.device)
                 for name, tensor in _within("trainer/", tensors).items()
             }
-            for prefix, turn in self._named_turns():
-                _load_optimizer(turn.optimizer, _within(f"{prefix}/", tensors))
-                if turn.scaler is not None:
-                    turn.scaler.load_state_dict(facts[prefix])
             # A generator's state lives on the CPU whatever the device.
             self.noise.generator.set_state(tensors["noise"].cpu())
             self.steps_done = int(facts["steps_done"])
             self.position = int(facts["position"])
+            self._begin_stage(self._stage_number())
+            for prefix, turn in self._named_turns():
+                _load_optimizer(turn.optimizer, _within(f"{prefix}/", tensors))
+                if turn.scaler is not None and prefix in facts:
+                    turn.scaler.load_state_dict(facts[prefix])
         except (KeyError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise CheckpointError(
@@ -261,6 +267,27 @@ class Engine:
         if self.trainer.criterion is not None:
             self.trainer.criterion.to(self.device)
 
+    def _check_shared_evenly(self) -> None:
+        count = self.processes.count
+        for stage in self.stages:
+            size = batch_size_of(stage, self.settings)
+            if size % count:
+                name = "training.batch_size"
+                if stage.batch_size is not None:
+                    name = f"the batch size of the stage {stage.name!r}"
+                raise ConfigError(
+                    f"{name} cannot be {size}: {count} processes must share it evenly"
+                )
+
+    def _begin_stage(self, number: int) -> None:
+        # The optimisers of the stage before go with it: their moments are worth two more copies of
+        # the weights, in memory and in every checkpoint.
+        self._turns = self._turns_of(number)
+        self._stage_begun = number
+
+    def _turns_of(self, number: int) -> list[_Turn]:
+        return [self._turn(phase) for phase in self.stages[number].phases]
+
     def _turn(self, phase: Phase) -> _Turn:
         # Networks may share weights, which must not move twice.
         weights = list(
@@ -271,12 +298,13 @@ class Engine:
         )
         return _Turn(phase, phase.optimizer.build(weights), weights, scaler)
 
-    def _draw(self, progress: Progress, stage: str) -> list[tuple[Batch, Step]]:
+    def _draw(self, progress: Progress, stage: Stage) -> list[tuple[Batch, Step]]:
         drawn = []
+        size = batch_size_of(stage, self.settings)
         for _ in range(self.settings.accumulate):
-            batch = self.batches.draw(self.position)
-            self.position += self.settings.batch_size
-            drawn.append((batch, Step(self.noise, progress, stage)))
+            batch = self.batches.draw(self.position, size)
+            self.position += size
+            drawn.append((batch, Step(self.noise, progress, stage.name)))
         return drawn
 
     def _update(self, turn: _Turn, drawn: list[tuple[Batch, Step]], progress: Progress) -> None:
@@ -362,11 +390,8 @@ class Engine:
         return len(self._ends) - 1
 
     def _named_turns(self) -> list[tuple[str, _Turn]]:
-        return [
-            (f"optimizers/{stage.name}/{turn.phase.name}", turn)
-            for stage, turns in zip(self.stages, self._turns, strict=True)
-            for turn in turns
-        ]
+        stage = self.stages[self._stage_begun].name
+        return [(f"optimizers/{stage}/{turn.phase.name}", turn) for turn in self._turns]
 
 
 def batches_per_step(phases: Sequence[Phase]) -> int:
@@ -374,10 +399,34 @@ def batches_per_step(phases: Sequence[Phase]) -> int:
     return 1 + sum(phase.repeat - 1 for phase in phases)
 
 
-def stage_ends(shares: Sequence[float], steps: int) -> list[int]:
+def batch_size_of(stage: Stage, settings: TrainingSettings) -> int:
+    """Return the images of a joined batch in a stage."""
+    return settings.batch_size if stage.batch_size is None else stage.batch_size
+
+
+def stage_ends(stages: Sequence[Stage], settings: TrainingSettings) -> list[int]:
     """Return after which step each stage ends, in proportion to the shares."""
-    total = sum(shares)
-    return [round(steps * sum(shares[: number + 1]) / total) for number in range(len(shares))]
+    weights = [_steps_weight(stage, settings) for stage in stages]
+    total = sum(weights)
+    return [
+        round(settings.steps * sum(weights[: number + 1]) / total) for number in range(len(weights))
+    ]
+
+
+def images_per_step(stages: Sequence[Stage], settings: TrainingSettings) -> Fraction:
+    """Return how many images a step draws, on average over a training."""
+    weights = [Fraction(_steps_weight(stage, settings)) for stage in stages]
+    images = [
+        batch_size_of(stage, settings) * batches_per_step(stage.phases) * settings.accumulate
+        for stage in stages
+    ]
+    drawn = sum((w * count for w, count in zip(weights, images, strict=True)), Fraction())
+    return drawn / sum(weights)
+
+
+def _steps_weight(stage: Stage, settings: TrainingSettings) -> float:
+    """Return a stage's share of the steps: larger batches need fewer for the same images."""
+    return stage.share * (settings.batch_size / batch_size_of(stage, settings))
 
 
 def _mean(shares: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -294,9 +294,9 @@ class LazyPenalty(Game):
 class RandomBatches:
     count = 100
 
-    def draw(self, position: int) -> Batch:
+    def draw(self, position: int, size: int = BATCH) -> Batch:
         generator = torch.Generator().manual_seed(position)
-        return Batch(torch.rand(BATCH, 1, SIZE, SIZE, generator=generator) * 2 - 1)
+        return Batch(torch.rand(size, 1, SIZE, SIZE, generator=generator) * 2 - 1)
 
 
 def passes(trainer: Trainer, **settings: Any) -> dict[str, float]:

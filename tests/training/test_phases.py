@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -25,8 +26,10 @@ from ganzoo_core.components import (
     Trainer,
     mixed_seed,
 )
+from ganzoo_core.errors import ConfigError
 from ganzoo_core.nn import Dropout
-from ganzoo_core.training.engine import Engine
+from ganzoo_core.training.engine import Engine, images_per_step
+from ganzoo_core.training.processes import Processes
 from ganzoo_core.training.settings import TrainingSettings
 
 
@@ -38,8 +41,8 @@ class Numbers:
     def __init__(self, size: int) -> None:
         self.size = size
 
-    def draw(self, position: int) -> Batch:
-        rows = torch.arange(position, position + self.size, dtype=torch.float32)
+    def draw(self, position: int, size: int | None = None) -> Batch:
+        rows = torch.arange(position, position + (size or self.size), dtype=torch.float32)
         return Batch(torch.sin(rows[:, None] + torch.arange(4.0)).view(-1, 1, 2, 2))
 
 
@@ -270,6 +273,103 @@ def test_stages_follow_their_shares(shares: tuple[float, ...], lengths: tuple[in
     expected = [(step, length) for length in lengths for step in range(length)]
     assert [(its.step, its.steps) for its in progress] == expected
     assert [its.epochs for its in progress] == [step * 4 / 16 for step in range(12)]
+
+
+def staged(*stages: tuple[float, int | None]) -> list[Stage]:
+    phase = Phase("p", ("a",), SGD(lr=0.01))
+    return [
+        Stage(f"stage {n}", (phase,), share, batch_size=size)
+        for n, (share, size) in enumerate(stages)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stages", "lengths"),
+    [
+        (((1, None), (1, 4)), (6, 6)),
+        (((1, None), (1, 2)), (4, 8)),
+        (((1, 16), (1, None), (1, 2)), (1, 4, 7)),
+        (((3, 12), (1, None)), (6, 6)),
+    ],
+)
+def test_stages_of_equal_shares_see_equally_many_images_whatever_their_batches(
+    stages: Any, lengths: tuple[int, ...]
+) -> None:
+    trainer = Toy(two(), staged(*stages))
+    engine, _ = engine_of(trainer)
+    run(engine, 12)
+    seen = [step.stage for _, _, step in trainer.calls]
+    assert seen == [f"stage {n}" for n, length in enumerate(lengths) for _ in range(length)]
+    sizes = [size or 4 for (_, size), length in zip(stages, lengths, strict=True)]
+    expected = [size for size, length in zip(sizes, lengths, strict=True) for _ in range(length)]
+    assert [len(batch) for _, batch, _ in trainer.calls] == expected
+    assert engine.position == sum(expected)
+
+
+def test_no_image_is_left_out_or_seen_twice_where_the_batch_size_changes() -> None:
+    trainer = Toy(two(), staged((1, 2), (1, None), (1, 3)))
+    engine, batches = engine_of(trainer)
+    run(engine, 12)
+    seen = torch.cat([batch.images for _, batch, _ in trainer.calls])
+    torch.testing.assert_close(seen, batches.draw(0, len(seen)).images)
+
+
+def test_epochs_count_the_images_that_each_stage_sees() -> None:
+    trainer = Toy(two(), staged((1, 2), (1, 4)))
+    engine, _ = engine_of(trainer)
+    run(engine, 12)
+    epochs = [step.progress.epochs for _, _, step in trainer.calls]
+    assert epochs == [n * 2 / 16 for n in range(8)] + [(16 + n * 4) / 16 for n in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("stages", "images"),
+    [(((1, None),), 4), (((1, 2), (1, None)), Fraction(8, 3)), (((2, 8), (1, None)), 6)],
+)
+def test_the_images_of_a_step_are_the_mean_over_the_training(stages: Any, images: Any) -> None:
+    settings = TrainingSettings(batch_size=4, steps=12)
+    assert images_per_step(staged(*stages), settings) == images
+
+
+def test_a_stage_whose_batch_the_processes_cannot_share_is_refused_before_any_step() -> None:
+    alone = Processes("cpu")
+    alone.count = 2
+    trainer = Toy(two(), staged((1, None), (1, 3)))
+    with pytest.raises(ConfigError, match=r"the batch size of the stage 'stage 1' cannot be 3: 2"):
+        Engine(trainer, Numbers(4), TrainingSettings(batch_size=4), processes=alone)
+
+
+def test_only_the_optimisers_of_the_current_stage_are_kept() -> None:
+    phase = Phase("p", ("a",), Adam())
+    trainer = Toy(two(), [Stage("one", (phase,)), Stage("two", (phase,))])
+    engine, _ = engine_of(trainer)
+    run(engine, 6)
+    assert any(name.startswith("optimizers/one/") for name in engine.state()[0])
+    run(engine, 1)
+    kept = {name.split("/")[1] for name in engine.state()[0] if name.startswith("optimizers/")}
+    assert kept == {"two"}
+
+
+@pytest.mark.parametrize("stopped_after", range(1, 12))
+def test_a_run_goes_on_bit_for_bit_wherever_in_its_stages_it_stopped(stopped_after: int) -> None:
+    def fresh() -> Engine:
+        phase = Phase("p", ("a",), Adam())
+        stages = [
+            Stage("one", (phase,), batch_size=2),
+            Stage("two", (phase, Phase("q", ("b",), SGD(momentum=0.9)))),
+        ]
+        return engine_of(Toy(two(), stages), ("a",), ema=0.9)[0]
+
+    straight, before, after = fresh(), fresh(), fresh()
+    run(straight, 12)
+    run(before, stopped_after)
+    after.load_state(*before.state())
+    run(after, 12 - stopped_after)
+    expected, found = straight.state(), after.state()
+    assert expected[1] == found[1]
+    assert expected[0].keys() == found[0].keys()
+    for name, tensor in expected[0].items():
+        assert torch.equal(tensor, found[0][name]), name
 
 
 def test_each_stage_has_optimisers_of_its_own(watch: Watch) -> None:

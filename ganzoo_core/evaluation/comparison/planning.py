@@ -38,6 +38,7 @@ from ganzoo_core.plugins import Installed, Variant, load_plugin
 from ganzoo_core.plugins.schema import VariantEntry
 from ganzoo_core.settings import Settings, accepted, checked, distributed, flattened, merged
 from ganzoo_core.training.batches import ImageBatches
+from ganzoo_core.training.engine import batch_size_of
 from ganzoo_core.training.processes import Processes, find_device
 from ganzoo_core.training.run import DataChoice, Logged, Observer
 from ganzoo_core.training.settings import TrainingSettings
@@ -151,7 +152,7 @@ def draw_up_plan(
         progress=observer.decoding,
     )
     for recipe in recipes:
-        _check_data(recipe.blueprint, data, first.batch_size)
+        _check_data(recipe.blueprint, data, first)
     choice = DataChoice(asked.data, str(data_root) if data_root else None)
     names = _short_names(variants)
     measured = _metrics(asked, recipes, data, data_root, device, observer)
@@ -399,12 +400,13 @@ def _largest_first(roles: Sequence[str]) -> list[frozenset[str]]:
     ]
 
 
-def _check_data(blueprint: Blueprint, data: ImageData, batch_size: int) -> None:
+def _check_data(blueprint: Blueprint, data: ImageData, settings: TrainingSettings) -> None:
     """Refuse data that a variant cannot learn from, such as unlabelled ones or too few."""
     trainer = blueprint.build_trainer(blueprint.build_networks(device="meta"))
     zoo.check_data(trainer, data, blueprint.entry.name)
     alone = Processes("cpu")
-    ImageBatches(data, batch_size, 0, alone, labelled=trainer.labelled, other=trainer.other)
+    largest = max(batch_size_of(stage, settings) for stage in trainer.stages())
+    ImageBatches(data, largest, 0, alone, labelled=trainer.labelled, other=trainer.other)
 
 
 # Metrics

@@ -27,7 +27,7 @@ from ganzoo_core.testing.passes import count_passes
 from ganzoo_core.testing.report import NotKeptError
 from ganzoo_core.testing.subjects import VariantSubject, batches_for, engine_of, noise_of
 from ganzoo_core.training.checkpoints import read_newest_checkpoint, write_checkpoint
-from ganzoo_core.training.engine import Engine, stage_ends
+from ganzoo_core.training.engine import Engine, batch_size_of, stage_ends
 
 STEPS_A_STAGE = 4
 DESCENT_STEPS = 30
@@ -41,7 +41,7 @@ def phases_train_their_networks_only(variant: VariantSubject) -> None:
     """Each phase trains its networks, and gives exactly no gradient to any other."""
     long_enough = 1000
     engine = engine_of(variant.blueprint(steps=long_enough))
-    ends = stage_ends([stage.share for stage in engine.stages], long_enough)
+    ends = stage_ends(engine.stages, engine.settings)
     for stage, start in zip(engine.stages, (0, *ends), strict=False):
         engine.steps_done = start
         with _watching_phases(engine, variant.title) as learned:
@@ -87,8 +87,9 @@ def loss_falls(variant: VariantSubject) -> None:
         role: [weight for weight in network.parameters() if weight.requires_grad]
         for role, network in networks.items()
     }
-    batch = batches_for(networks, blueprint.training.batch_size, trainer).draw(0)
+    batches = batches_for(networks, blueprint.training.batch_size, trainer)
     for stage in trainer.stages():
+        batch = batches.draw(0, batch_size_of(stage, blueprint.training))
         ends: dict[str, tuple[float, float]] = {}
         # A paper's own learning rate may be too small for its effect to be seen so soon, and a
         # fresh opponent may be too weak to learn from: then there is a second and a third round.

@@ -128,7 +128,10 @@ class AdversarialTrainer(Trainer):
         terms = dict(self.discriminator_terms(real, fake, batch, fakes))
         for regularizer in self.regularizers:
             judged = Judged(
-                lambda images: self._judge(images, batch.labels, step), batch.images, fakes.images
+                lambda images: self._judge(images, batch.labels, step),
+                batch.images,
+                fakes.images,
+                real,
             )
             penalty = regularizer.penalty(judged, step.noise)
             if penalty is not None:

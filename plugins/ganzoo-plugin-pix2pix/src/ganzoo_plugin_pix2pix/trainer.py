@@ -136,7 +136,7 @@ def discriminator_loss(
     judged_real, judged_fake = discriminator(real), discriminator(fake)
     total = 0.5 * game.discriminator(judged_real, judged_fake)
     for regularizer in regularizers:
-        penalty = regularizer.penalty(Judged(discriminator, real, fake), noise)
+        penalty = regularizer.penalty(Judged(discriminator, real, fake, judged_real), noise)
         if penalty is not None:
             total = total + penalty
     parts = dict(game.measured())
