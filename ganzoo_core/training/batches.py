@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo_core.components import Batch, mixed_seed
+from ganzoo_core.components import Batch, ClipShape, mixed_seed
 from ganzoo_core.data import ImageData
 from ganzoo_core.data.order import Indices, indices
 from ganzoo_core.data.pixels import Bytes
@@ -64,8 +64,9 @@ class ImageBatches:
         self._flip = flip
         self._labelled = _first_of_each_class(data, labelled) if labelled else None
 
-    def draw(self, position: int) -> Batch:
+    def draw(self, position: int, shape: ClipShape | None = None) -> Batch:
         """Return this process's share of the joined batch that begins at image `position`."""
+        assert shape is None, "images have no clips"
         share = self._batch_size // self._processes.count
         own = slice(self._processes.rank * share, (self._processes.rank + 1) * share)
         joined = indices(len(self._data), self._batch_size, position, self._seed)

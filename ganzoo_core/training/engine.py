@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ganzoo_core.components import (
     Batch,
+    ClipShape,
     JointNoise,
     Phase,
     Progress,
@@ -42,8 +43,11 @@ class Batches(Protocol):
     count: int
     """Images in one epoch."""
 
-    def draw(self, position: int) -> Batch:
-        """Return this process's share of the joined batch that begins at image `position`."""
+    def draw(self, position: int, shape: ClipShape | None = None) -> Batch:
+        """Return this process's share of the joined batch that begins at image `position`.
+
+        `shape` is what a stage wants of each clip of a video; None where it wants images.
+        """
 
 
 class NonFiniteLossError(RunError):
@@ -154,7 +158,7 @@ class Engine:
                     continue
                 for repetition in range(turn.phase.repeat):
                     if repetition or not drawn:
-                        drawn = self._draw(progress, stage.name)
+                        drawn = self._draw(progress, stage)
                     self._update(turn, drawn, progress)
         if self.trainer.criterion is not None:
             # What a loss remembers follows from the whole joined batch.
@@ -271,12 +275,13 @@ class Engine:
         )
         return _Turn(phase, phase.optimizer.build(weights), weights, scaler)
 
-    def _draw(self, progress: Progress, stage: str) -> list[tuple[Batch, Step]]:
+    def _draw(self, progress: Progress, stage: Stage) -> list[tuple[Batch, Step]]:
         drawn = []
+        shape = (stage.clips,) if stage.clips else ()
         for _ in range(self.settings.accumulate):
-            batch = self.batches.draw(self.position)
+            batch = self.batches.draw(self.position, *shape)
             self.position += self.settings.batch_size
-            drawn.append((batch, Step(self.noise, progress, stage)))
+            drawn.append((batch, Step(self.noise, progress, stage.name)))
         return drawn
 
     def _update(self, turn: _Turn, drawn: list[tuple[Batch, Step]], progress: Progress) -> None:
