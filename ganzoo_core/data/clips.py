@@ -154,7 +154,8 @@ class StoredClips:
 
     def frames(self, clips: Indices, times: Indices) -> Bytes:
         """Return frames uint8 [N, T, H, W, C] of clips [N] at times [N, T]."""
-        return self.stored.images[self._starts[clips][:, None] + times]
+        frames: Bytes = self.stored.images[self._starts[clips][:, None] + times]
+        return frames
 
     def factors(self, clips: Indices, times: Indices) -> Labels:
         """Return what these frames show: int64 [N, T, F]."""
@@ -244,6 +245,8 @@ def check_lengths(data: ClipData, frames: int, who: str) -> None:
 
 def numbered(values: Sequence[str]) -> tuple[Labels, int]:
     """Number the different values of a column, in the order of numbers or else of the alphabet."""
-    every = sorted(set(values), key=lambda v: (not v.isdecimal(), int(v) if v.isdecimal() else 0, v))
+    every = sorted(
+        set(values), key=lambda v: (not v.isdecimal(), int(v) if v.isdecimal() else 0, v)
+    )
     numbers = {value: number for number, value in enumerate(every)}
     return np.array([numbers[value] for value in values], dtype=np.int64), len(every)

@@ -25,6 +25,7 @@ from ganzoo_core.data.sources import find_source
 from ganzoo_core.data.video import VideoSource
 from ganzoo_core.errors import ConfigError, DataError, UnknownNameError
 
+
 @dataclass(frozen=True, eq=False)
 class ImageData:
     """Decoded images, memory-mapped.
@@ -182,8 +183,8 @@ def open_clips(
     if isinstance(found, VideoSource | NpzClips):
         return open_stored(found, source, target, broken_share, progress)
     raise DataError(
-        f"{source!r} is of single images, and videos are needed; take --data video:PATH, an npz: of "
-        "clips [N, T, H, W, C], or moving-mnist:PATH"
+        f"{source!r} is of single images, and videos are needed; take --data video:PATH, npz:FILE "
+        "with clips [N, T, H, W, C], or moving-mnist:PATH"
     )
 
 

@@ -150,7 +150,8 @@ class MovingDigits:
         # Unfolded, a bouncing path is straight: it goes there and back, over and over.
         straight = (paths.starts + paths.speeds * times[:, None, None]) % (2 * room)
         bounced = room - np.abs(straight - room)
-        return bounced * (self.image_size - self.shapes.shape[1]) // room
+        places: Labels = bounced * (self.image_size - self.shapes.shape[1]) // room
+        return places
 
     def _paths(self, clip: int) -> _Paths:
         return _paths(mixed_seed(self.seed, clip), self.digits, len(self.shapes))

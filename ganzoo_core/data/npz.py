@@ -257,7 +257,9 @@ def _clips(
     if length < 2:
         raise DataError(f"{place} has clips of a single frame, and a single frame is no video")
     if header.fortran:
-        raise DataError(f"{place} is stored by columns; write it again with numpy.ascontiguousarray")
+        raise DataError(
+            f"{place} is stored by columns; write it again with numpy.ascontiguousarray"
+        )
     images_key, labels_key, factors_key = keys
     flat = replace(header, shape=(count * length, *frame))
     source = NpzSource(path, images_key, None, None, flat)

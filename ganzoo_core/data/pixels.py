@@ -111,9 +111,9 @@ def read_frames(stream: IO[bytes], target: PixelFormat) -> Bytes:
     """
 
     def frames(image: Image.Image) -> Bytes:
-        if getattr(image, "n_frames", 1) > 1:
+        if (count := _pictures_in(image)) > 1:
             pictures = []
-            for number in range(image.n_frames):
+            for number in range(count):
                 image.seek(number)
                 pictures.append(fit_image(_to_eight_bit(image), target))
             return np.stack(pictures)
@@ -139,13 +139,18 @@ def read_clip_header(stream: IO[bytes]) -> tuple[Header, int]:
     """
 
     def header(image: Image.Image) -> tuple[Header, int]:
-        if getattr(image, "n_frames", 1) > 1:
-            return Header(image.size, _is_grey(image)), int(image.n_frames)
+        if (count := _pictures_in(image)) > 1:
+            return Header(image.size, _is_grey(image)), count
         count = frames_in(image.size)
         size = image.size if count == 1 else (min(image.size), min(image.size))
         return Header(size, _is_grey(image)), count
 
     return _guarded(stream, header)
+
+
+def _pictures_in(image: Image.Image) -> int:
+    """Return how many pictures a file holds, one after another in time; 1 for most."""
+    return int(getattr(image, "n_frames", 1))
 
 
 def frames_in(size: tuple[int, int]) -> int:

@@ -70,9 +70,7 @@ class ClipBatches:
             labels = self._moved(torch.from_numpy(self._labels[chosen]))
         return Batch(clips[:, 0], labels, clips=clips)
 
-    def _times(
-        self, joined: Indices, shape: ClipShape, generator: np.random.Generator
-    ) -> Indices:
+    def _times(self, joined: Indices, shape: ClipShape, generator: np.random.Generator) -> Indices:
         """Draw which frames of each clip are shown: [batch size, frames], in the order of time."""
         lengths = self._lengths[joined]
         spans = np.minimum(shape.span or shape.frames, lengths)

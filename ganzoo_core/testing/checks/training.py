@@ -87,8 +87,9 @@ def loss_falls(variant: VariantSubject) -> None:
         role: [weight for weight in network.parameters() if weight.requires_grad]
         for role, network in networks.items()
     }
-    batch = batches_for(networks, blueprint.training.batch_size, trainer).draw(0)
+    batches = batches_for(networks, blueprint.training.batch_size, trainer)
     for stage in trainer.stages():
+        batch = batches.draw(0, stage.clips)
         ends: dict[str, tuple[float, float]] = {}
         # A paper's own learning rate may be too small for its effect to be seen so soon, and a
         # fresh opponent may be too weak to learn from: then there is a second and a third round.
