@@ -56,7 +56,7 @@ def check_clip_format(out: Path) -> None:
             f"{' or '.join(FORMATS)}"
         )
     if out.suffix.lower() == ".mp4":
-        _pyav()
+        pyav()
 
 
 def _write_mp4(partial: Path, pictures: Sequence[Image.Image], frames_per_second: int) -> None:
@@ -65,7 +65,7 @@ def _write_mp4(partial: Path, pictures: Sequence[Image.Image], frames_per_second
     times += times % 2
     if times <= 2 and not any(side % 2 for side in pictures[0].size):
         times = 1
-    with _pyav().open(str(partial), "w", format="mp4") as file:
+    with pyav().open(str(partial), "w", format="mp4") as file:
         stream = file.add_stream("libx264", rate=frames_per_second)
         stream.width, stream.height = (side * times for side in pictures[0].size)
         stream.pix_fmt = "yuv420p"
@@ -73,12 +73,13 @@ def _write_mp4(partial: Path, pictures: Sequence[Image.Image], frames_per_second
             enlarged = picture.convert("RGB").resize(
                 (stream.width, stream.height), Image.Resampling.NEAREST
             )
-            frame = _pyav().VideoFrame.from_ndarray(np.asarray(enlarged), format="rgb24")
+            frame = pyav().VideoFrame.from_ndarray(np.asarray(enlarged), format="rgb24")
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
 
 
-def _pyav() -> ModuleType:
+def pyav() -> ModuleType:
+    """Return the package PyAV; an UnsupportedError says how to install it."""
     try:
         import av
     except ImportError:

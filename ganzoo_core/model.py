@@ -1,7 +1,7 @@
 """A model: the networks that a variant keeps after training, and what can be done with them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -15,12 +15,22 @@ from ganzoo_core.components import (
     Generator,
     ImageNoise,
     LatentCode,
+    Predictor,
     Translator,
     drawing_from,
 )
 from ganzoo_core.errors import UnknownNameError, UnsupportedError
 from ganzoo_core.hub.origin import Origin
 from ganzoo_core.translating import TILE, translated
+from ganzoo_core.video import (
+    Recomposer,
+    check_frames,
+    chunks,
+    image_shape_of,
+    predicted,
+    predictor_among,
+    walked,
+)
 
 if TYPE_CHECKING:
     from ganzoo_core.blueprint import Blueprint
@@ -68,7 +78,11 @@ class Model:
             able.append("classify")
         if self.directions:
             able.append("translate")
-        return tuple(able)
+        if self._recomposer:
+            able += ["swap", "reconstruct", "interpolate"]
+        if self._predictor:
+            able.append("predict")
+        return tuple(dict.fromkeys(able))
 
     @property
     def device(self) -> torch.device:
@@ -245,6 +259,124 @@ class Model:
         learned: str = getattr(self.blueprint.trainer.config, "direction", role)
         return {learned: found[role]}
 
+    def swap(self, content: Tensor, pose: Tensor, *, batch_size: int = 64) -> Tensor:
+        """Make images that show what some images show, as others show theirs.
+
+        Args:
+            content: [N, C, H, W] in [-1, 1]: who or what is to be seen.
+            pose: [N, C, H, W] in [-1, 1]: where it is to be, and in which attitude.
+            batch_size: images at a time.
+
+        Returns:
+            [N, C, H, W] in [-1, 1], on the CPU
+
+        Raises:
+            UnsupportedError: the model does not tell content from pose, or takes no such images.
+        """
+        recomposer = self.recomposer("swap")
+        for images in (content, pose):
+            check_frames(images, recomposer.composer.image_shape, self.variant, 4)
+        if len(content) != len(pose):
+            raise UnsupportedError(
+                f"{len(content)} images of content were given for {len(pose)} of pose; give one "
+                "of each"
+            )
+        _check_positive(batch_size=batch_size)
+        made = []
+        for part in chunks(len(content), batch_size):
+            with self._all_at_rest():
+                given = content[part].to(self.device), pose[part].to(self.device)
+                made.append(recomposer.swapped(*given).float().cpu())
+        return torch.cat(made)
+
+    def predict(self, past: Tensor, future: int, *, seed: int = 0, batch_size: int = 64) -> Tensor:
+        """Go on with videos.
+
+        Args:
+            past: the frames that are known, [N, T, C, H, W] in [-1, 1].
+            future: how many frames to add, at least 1.
+            seed: of networks that draw noise; clip i has the noise of number i.
+            batch_size: clips at a time.
+
+        Returns:
+            [N, future, C, H, W] in [-1, 1], on the CPU
+
+        Raises:
+            UnsupportedError: the model predicts nothing, or takes no such clips.
+        """
+        if self._predictor is None:
+            raise UnsupportedError(
+                f"{self.variant} cannot predict: it has no network that goes on with a video; what "
+                f"it can do: {', '.join(self.verbs) or 'nothing'}"
+            )
+        check_frames(past, image_shape_of(self._kept), self.variant, 5)
+        _check_positive(future=future, batch_size=batch_size, frames=past.shape[1])
+        made = []
+        for part in chunks(len(past), batch_size):
+            with self._all_at_rest():
+                given = past[part].to(self.device)
+                made.append(predicted(self._kept, given, future, seed, part.start).float().cpu())
+        return torch.cat(made)
+
+    def interpolate_poses(
+        self,
+        content: Tensor,
+        first: Tensor,
+        last: Tensor,
+        frames: int = 16,
+        *,
+        method: Literal["slerp", "linear"] = "slerp",
+    ) -> Tensor:
+        """Walk from the pose of one image to that of another, showing the content of a third.
+
+        Args:
+            content: [N, C, H, W] in [-1, 1]
+            first: [N, C, H, W] in [-1, 1], where the walks begin.
+            last: [N, C, H, W] in [-1, 1], where they end.
+            frames: images on each walk, both ends included, at least 2.
+            method: along the great circle, or along the straight line.
+
+        Returns:
+            [N, frames, C, H, W] in [-1, 1], on the CPU
+
+        Raises:
+            UnsupportedError: the model does not tell content from pose, or takes no such images.
+        """
+        recomposer = self.recomposer("interpolate between poses")
+        for images in (content, first, last):
+            check_frames(images, recomposer.composer.image_shape, self.variant, 4)
+        _check_positive(frames=frames - 1)
+        _check_method(method)
+        with self._all_at_rest():
+            shown, start, end = (images.to(self.device) for images in (content, first, last))
+            return walked(recomposer, shown, (start, end), frames, method).float().cpu()
+
+    def recomposer(self, verb: str = "swap") -> Recomposer:
+        """Return the encoders of content and of pose, and what puts the two together.
+
+        Raises:
+            UnsupportedError: the model has no such networks; `verb` is what it then cannot do.
+        """
+        if self._recomposer is None:
+            raise UnsupportedError(
+                f"{self.variant} cannot {verb}: it does not tell content from pose; what it can "
+                f"do: {', '.join(self.verbs) or 'nothing'}"
+            )
+        return self._recomposer
+
+    @property
+    def _kept(self) -> dict[str, nn.Module]:
+        roles = self.blueprint.entry.recipe.inference
+        return {role: self.networks[role] for role in roles if role in self.networks}
+
+    @property
+    def _recomposer(self) -> Recomposer | None:
+        return Recomposer.among(self._kept)
+
+    @property
+    def _predictor(self) -> Predictor | None:
+        return predictor_among(self._kept)
+
     @property
     def classes(self) -> int:
         """How many classes its generator can be asked for; 0 where it takes none."""
@@ -343,8 +475,7 @@ class Model:
         """
         generator = self._need(Generator, "interpolate")
         _check_positive(pairs=pairs, frames=frames - 1)
-        if method not in ("slerp", "linear"):
-            raise UnsupportedError(f"there is no interpolation {method!r}; choose slerp or linear")
+        _check_method(method)
         walk = slerp if method == "slerp" else torch.lerp
         asked = self._asked_labels(generator, labels, pairs)
         walks = []
@@ -379,17 +510,28 @@ class Model:
             decoded.append(self._generate(generator, chunk, noise, its))
         return torch.cat(decoded)
 
-    def encoder(self) -> Encoder:
-        """Return the network that encodes.
+    def encoder(self, space: str = "") -> Encoder:
+        """Return the network that encodes; `space` is its role, of a model with several.
 
         Raises:
-            UnsupportedError: there is none.
+            UnsupportedError: there is none, or none of that role.
         """
-        return self._need(Encoder, "encode")
+        if not space:
+            return self._need(Encoder, "encode")
+        found = {role: net for role, net in self._kept.items() if isinstance(net, Encoder)}
+        if space not in found:
+            raise UnsupportedError(
+                f"{self.variant} has no codes of {space!r}; what it encodes: "
+                f"{', '.join(found) or 'nothing'}"
+            )
+        return found[space]
 
-    def encode(self, images: Tensor, *, batch_size: int = 64) -> Tensor:
-        """Return the codes of images [N, C, H, W] (the means, of Gaussian codes), on the CPU."""
-        codes = self._codes_of(images, "encode", batch_size)
+    def encode(self, images: Tensor, *, space: str = "", batch_size: int = 64) -> Tensor:
+        """Return the codes of images [N, C, H, W] (the means, of Gaussian codes), on the CPU.
+
+        `space` is which codes, of a model with several encoders, such as "content" or "pose".
+        """
+        codes = self._codes_of(images, "encode", batch_size, space)
         return torch.cat([code.mean.cpu() for code in codes])
 
     def classify(self, images: Tensor, *, batch_size: int = 64) -> Tensor:
@@ -402,19 +544,23 @@ class Model:
 
         A decoder that takes classes is given `labels`, or else those that the encoder names.
         """
+        if self._recomposer:
+            return self.swap(images, images, batch_size=batch_size)
         self._need(Encoder, "reconstruct")
         if labels is None and self.classes and "classify" in self.verbs:
             labels = self.classify(images, batch_size=batch_size).argmax(1)
         codes = self.encode(images, batch_size=batch_size)
         return self.decode(codes, labels=labels, batch_size=batch_size)
 
-    def _codes_of(self, images: Tensor, verb: str, batch_size: int) -> Iterator[Code]:
+    def _codes_of(
+        self, images: Tensor, verb: str, batch_size: int, space: str = ""
+    ) -> Iterator[Code]:
         if verb not in self.verbs:
             raise UnsupportedError(
                 f"{self.variant} cannot {verb}; what it can do: "
                 f"{', '.join(self.verbs) or 'nothing'}"
             )
-        encoder = self._need(Encoder, verb)
+        encoder = self.encoder(space) if space else self._need(Encoder, verb)
         if tuple(images.shape[1:]) != tuple(encoder.image_shape):
             raise UnsupportedError(
                 f"{self.variant} encodes images of shape {('N', *encoder.image_shape)}, not "
@@ -484,6 +630,13 @@ class Model:
             for layer in training:
                 layer.training = True
 
+    @contextmanager
+    def _all_at_rest(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for network in self._kept.values():
+                stack.enter_context(self._at_rest(network))
+            yield
+
     def _find(self, contract: type) -> nn.Module | None:
         for role in self.blueprint.entry.recipe.inference:
             network = self.networks.get(role)
@@ -526,6 +679,11 @@ def _logits(code: Code, variant: str) -> Tensor:
     if code.logits is None:
         raise UnsupportedError(f"the encoder of {variant} promises classes and names none")
     return code.logits
+
+
+def _check_method(method: str) -> None:
+    if method not in ("slerp", "linear"):
+        raise UnsupportedError(f"there is no interpolation {method!r}; choose slerp or linear")
 
 
 def _check_positive(**numbers: int) -> None:

@@ -11,7 +11,7 @@ from ganzoo_core.plugins import read_installed
 if TYPE_CHECKING:
     from ganzoo_core.blueprint import Blueprint
     from ganzoo_core.components import Trainer
-    from ganzoo_core.data import DataInfo, ImageData
+    from ganzoo_core.data import ClipData, DataInfo, ImageData
     from ganzoo_core.evaluation import Evaluation
     from ganzoo_core.evaluation.claims.records import Record
     from ganzoo_core.evaluation.comparison.summary import Comparison
@@ -644,8 +644,9 @@ def _run(
     observer: "Observer",
     before: Mapping[str, Any] | None,
 ) -> "Model":
-    from ganzoo_core.data import open_images
+    from ganzoo_core.data import open_clips, open_images
     from ganzoo_core.training.batches import ImageBatches
+    from ganzoo_core.training.clips import ClipBatches, check_clips, wants_clips
     from ganzoo_core.training.engine import Engine, batch_size_of
     from ganzoo_core.training.processes import Processes
     from ganzoo_core.training.run import check_resumable, new_record, train
@@ -654,30 +655,40 @@ def _run(
     processes = Processes(device)
     trainer = blueprint.build_trainer(blueprint.build_networks())
     settings = blueprint.training
-    data = open_images(
-        choice.source,
-        image_size=round(size * (1 + settings.jitter)),
-        channels=channels,
-        root=Path(choice.root) if choice.root else None,
-        resize_filter=choice.resize_filter,
-        broken_share=choice.broken_share,
-        progress=observer.decoding,
-    )
+    opening: dict[str, Any] = {
+        "image_size": size if wants_clips(trainer) else round(size * (1 + settings.jitter)),
+        "channels": channels,
+        "root": Path(choice.root) if choice.root else None,
+        "resize_filter": choice.resize_filter,
+        "broken_share": choice.broken_share,
+        "progress": observer.decoding,
+    }
+    data: ClipData | ImageData
+    if wants_clips(trainer):
+        data = clips = open_clips(choice.source, **opening)
+        check_clips(trainer, clips, blueprint.entry.name)
+    else:
+        data = images = open_images(choice.source, **opening)
+        check_data(trainer, images, blueprint.entry.name)
     for skipped in data.skipped:
         observer.noted(f"left out {skipped}")
     record = new_record(blueprint, choice, data.fingerprint, processes.count)
     if before is not None:
         check_resumable(folder.path, before, record)
-    check_data(trainer, data, blueprint.entry.name)
-    batches = ImageBatches(
-        data,
-        max(batch_size_of(stage, settings) for stage in trainer.stages()),
-        settings.seed,
-        processes,
-        image_size=size,
-        flip=settings.flip,
-        labelled=trainer.labelled,
-        other=trainer.other,
+    largest = max(batch_size_of(stage, settings) for stage in trainer.stages())
+    batches = (
+        ClipBatches(clips, largest, settings.seed, processes, flip=settings.flip)
+        if wants_clips(trainer)
+        else ImageBatches(
+            images,
+            largest,
+            settings.seed,
+            processes,
+            image_size=size,
+            flip=settings.flip,
+            labelled=trainer.labelled,
+            other=trainer.other,
+        )
     )
     engine = Engine(
         trainer,
@@ -750,14 +761,16 @@ def with_epochs(
     import math
     from dataclasses import replace
 
+    from ganzoo_core.training.clips import wants_clips
     from ganzoo_core.training.engine import images_per_step
 
     if not epochs > 0:
         raise ConfigError(f"--epochs must be above 0, not {epochs}")
-    count = (info or _inspected(choice)).count
-    if count is None:
-        raise DataError(f"the size of {choice.source} is not known; use --steps, not --epochs")
+    info = info or _inspected(choice)
     trainer = blueprint.build_trainer(blueprint.build_networks(device="meta"))
+    count = info.clips if wants_clips(trainer) else info.count
+    if not count:
+        raise DataError(f"the size of {choice.source} is not known; use --steps, not --epochs")
     settings = blueprint.training
     steps = math.ceil(epochs * count / images_per_step(trainer.stages(), settings))
     if steps > 10**9:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ganzoo_core.components.trainer import (
         AuthorsWeights,
         Batch,
+        ClipShape,
         Losses,
         Parts,
         Phase,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         Step,
         Trainer,
     )
+    from ganzoo_core.components.video import Composer, Predictor
 
 __all__ = [
     "SGD",
@@ -63,8 +65,10 @@ __all__ = [
     "AdversarialLoss",
     "AuthorsWeights",
     "Batch",
+    "ClipShape",
     "Code",
     "CodeDiscriminator",
+    "Composer",
     "Config",
     "Decoder",
     "Discriminator",
@@ -83,6 +87,7 @@ __all__ = [
     "Parts",
     "Phase",
     "PointwiseLoss",
+    "Predictor",
     "Progress",
     "RMSprop",
     "Regularizer",
@@ -122,6 +127,7 @@ _HOMES = {
     "trainer": (
         "AuthorsWeights",
         "Batch",
+        "ClipShape",
         "Losses",
         "Parts",
         "Phase",
@@ -129,6 +135,7 @@ _HOMES = {
         "Step",
         "Trainer",
     ),
+    "video": ("Composer", "Predictor"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

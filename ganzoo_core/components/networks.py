@@ -176,6 +176,8 @@ class Code:
     """[N, …], int64; None where the code is not discrete."""
     logits: Tensor | None = None
     """[N, classes], of the image's class, or else of its cluster, where the encoder names it."""
+    maps: tuple[Tensor, ...] = ()
+    """[N, …] each: feature maps that a decoder takes beside the code, finest first (skips)."""
 
     def draw(self, noise: Noise) -> Tensor:
         """Draw one code of each image's distribution; a point is returned as it is."""

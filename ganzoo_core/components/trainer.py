@@ -52,6 +52,20 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class ClipShape:
+    """What a stage wants of each clip of a video: some of its frames, in the order of time.
+
+    Where they begin, and which they are, is drawn anew each time a clip is seen.
+    """
+
+    frames: int
+    """How many."""
+    span: int = 0
+    """Among so many consecutive frames, or as many as a clip has where that is fewer; 0 for the
+    frames alone, one right after the other."""
+
+
+@dataclass(frozen=True)
 class Stage:
     """Phases that run together for a share of the training."""
 
@@ -63,6 +77,8 @@ class Stage:
     batch_size: int | None = None
     """Images a batch during this stage, over all processes together; `training.batch_size` where
     None."""
+    clips: ClipShape | None = None
+    """The clips that it learns from, which make up `Batch.clips`; None where it learns images."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,9 @@ class Batch:
     """As many images of the other domain, where there are two: the counterparts, or any."""
     labelled: "Batch | None" = None
     """As many images again, of the few whose labels a semi-supervised trainer may see."""
+    clips: Tensor | None = None
+    """[N, T, channels, height, width], float, in [-1, 1]: what `Stage.clips` asks for of each clip
+    of a video, of which `images` are the first frames."""
 
     def __len__(self) -> int:
         return len(self.images)

@@ -4,9 +4,19 @@
 which batch.
 """
 
-from ganzoo_core.data.images import ImageData, inspect, open_images
+from ganzoo_core.data.clips import ClipData
+from ganzoo_core.data.images import ImageData, inspect, open_clips, open_images
 from ganzoo_core.data.order import indices
 from ganzoo_core.data.source import DataInfo
 from ganzoo_core.data.sources import SOURCES
 
-__all__ = ["SOURCES", "DataInfo", "ImageData", "indices", "inspect", "open_images"]
+__all__ = [
+    "SOURCES",
+    "ClipData",
+    "DataInfo",
+    "ImageData",
+    "indices",
+    "inspect",
+    "open_clips",
+    "open_images",
+]

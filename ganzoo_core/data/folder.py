@@ -62,7 +62,7 @@ class FolderSource:
         """Return what the headers of a bounded number of files, spread evenly, have in common."""
         chosen = np.linspace(0, len(self) - 1, min(len(self), HEADERS_LOOKED_AT)).astype(int)
         headers = []
-        with _opener(self.path) as opened:
+        with opener(self.path) as opened:
             for number in chosen:
                 try:
                     with opened(self.names[number]) as stream:
@@ -104,7 +104,7 @@ class FolderSource:
 
     def decode_by(self, read: Callable[[IO[bytes]], Bytes]) -> Iterator[Bytes | Broken]:
         """Yield what `read` makes of every file, as a block of one, or the file as broken."""
-        with _opener(self.path) as opened:
+        with opener(self.path) as opened:
             for name in self.names:
                 try:
                     with opened(name) as stream:
@@ -117,7 +117,9 @@ class FolderSource:
                     yield image[None]
 
 
-def find_folder(path: Path, source: str, split: str) -> FolderSource:
+def find_folder(
+    path: Path, source: str, split: str, suffixes: frozenset[str] = SUFFIXES
+) -> FolderSource:
     """Find the image files of one split, and their classes, in a folder or zip archive.
 
     Classes are the subfolders of the first level; one that holds everything is looked through,
@@ -131,7 +133,7 @@ def find_folder(path: Path, source: str, split: str) -> FolderSource:
         names = sorted(_walk(path, PurePosixPath(), ()))
     else:
         names = sorted({PurePosixPath(member) for member in _members(path)})
-    names = [name for name in names if _is_image(name)]
+    names = [name for name in names if _is_image(name, suffixes)]
     if not names:
         raise DataError(
             f"{path} holds no image files; name a folder or .zip with files such as .png or .jpg"
@@ -152,9 +154,9 @@ def find_folder(path: Path, source: str, split: str) -> FolderSource:
     return FolderSource(path, tuple(names), tuple(classes) if labelled else (), level)
 
 
-def _is_image(name: PurePosixPath) -> bool:
+def _is_image(name: PurePosixPath, suffixes: frozenset[str]) -> bool:
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
-    return name.suffix.lower() in SUFFIXES and not hidden
+    return name.suffix.lower() in suffixes and not hidden
 
 
 def _wrapping(names: Sequence[PurePosixPath]) -> int:
@@ -198,7 +200,7 @@ def _members(path: Path) -> list[str]:
 
 
 @contextmanager
-def _opener(path: Path) -> Iterator[Opener]:
+def opener(path: Path) -> Iterator[Opener]:
     """Give the function that opens one file of the folder or archive for reading."""
     if path.is_dir():
         yield lambda name: (path / name).open("rb")

@@ -8,14 +8,22 @@ from pathlib import Path
 import numpy as np
 
 from ganzoo_core.data import cache
+from ganzoo_core.data.clips import ClipData, StoredClips, open_stored
 from ganzoo_core.data.domains import Apart, Pairs
+from ganzoo_core.data.moving import MovingSource, open_moving
+from ganzoo_core.data.npz import NpzClips
 from ganzoo_core.data.pixels import RESIZE_FILTERS, Bytes, PixelFormat
-from ganzoo_core.data.source import Broken, DataInfo, FactoredSource, Labels, Source
+from ganzoo_core.data.source import (
+    Broken,
+    DataInfo,
+    FactoredSource,
+    Labels,
+    Source,
+    check_broken,
+)
 from ganzoo_core.data.sources import find_source
+from ganzoo_core.data.video import VideoSource
 from ganzoo_core.errors import ConfigError, DataError, UnknownNameError
-
-MOST_NAMED = 3
-"""How many broken images an error names; all of them would not be a sentence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +142,67 @@ def open_images(
             other=b,
             paired=True,
         )
+    if isinstance(found, MovingSource):
+        raise DataError(
+            f"{source!r} makes videos and no single images; take the digits, as in "
+            f"idx:{source.split(':')[1]}, or a variant that learns from videos"
+        )
+    if isinstance(found, VideoSource | NpzClips):
+        return _frames(open_stored(found, source, target, broken_share, progress))
     return _opened(found, source, target, broken_share, progress)
+
+
+def open_clips(
+    source: str,
+    *,
+    image_size: int,
+    channels: int,
+    root: Path | None = None,
+    split: str = "train",
+    resize_filter: str = "lanczos",
+    broken_share: float = 0.01,
+    progress: Callable[[int, int], None] | None = None,
+) -> ClipData:
+    """Decode videos once into the cache, and map their frames from there.
+
+    The arguments are those of `open_images`, and frames are brought to size as images are.
+
+    Raises:
+        ConfigError: A size, number of channels or share that there cannot be.
+        UnknownNameError: Nothing answers to the name, split or filter.
+        DataError: What it names is missing, no video, damaged or too broken, or the cache cannot
+            be written.
+        UnsupportedError: There are movies, and PyAV is not installed.
+    """
+    target = _checked_format(image_size, channels, resize_filter)
+    if not 0 <= broken_share <= 1:
+        raise ConfigError(f"broken_share is {broken_share}; it is a share, from 0 to 1")
+    found = find_source(source, root, split)
+    if isinstance(found, MovingSource):
+        return open_moving(found, source, target, progress)
+    if isinstance(found, VideoSource | NpzClips):
+        return open_stored(found, source, target, broken_share, progress)
+    raise DataError(
+        f"{source!r} is of single images, and videos are needed; take --data video:PATH, npz:FILE "
+        "with clips [N, T, H, W, C], or moving-mnist:PATH"
+    )
+
+
+def _frames(clips: StoredClips) -> ImageData:
+    """Return the frames of all clips as images."""
+    known = clips.stored.factors
+    factors = None if known is None or len(known.names) < 3 else known.values[:, 2:]
+    return ImageData(
+        clips.name,
+        clips.stored.images,
+        clips.stored.labels,
+        clips.stored.class_names,
+        clips.fingerprint,
+        clips.skipped,
+        factors,
+        clips.factor_names,
+        clips.factor_sizes,
+    )
 
 
 def _opened(
@@ -151,7 +219,7 @@ def _opened(
     if decoding is None or stored is None:
         decoding, stored = _decode(found, target, folder, broken_share, progress)
         cache.remember(folder, key, decoding)
-    _check_broken(found, decoding.skipped, decoding.seen, broken_share)
+    check_broken(found.place, decoding.skipped, decoding.seen, broken_share)
     factors = stored.factors
     return ImageData(
         name,
@@ -201,21 +269,8 @@ def _decode(
                 done += len(item)
             if progress is not None:
                 progress(done, seen)
-        _check_broken(found, tuple(skipped.values()), seen, broken_share)
+        check_broken(found.place, tuple(skipped.values()), seen, broken_share)
         if labels is not None:
             labels = np.delete(labels, list(skipped))
         fingerprint, stored = writer.commit(labels, class_names, factors)
     return cache.Decoding(fingerprint, seen, tuple(skipped.values())), stored
-
-
-def _check_broken(found: Source, skipped: tuple[str, ...], seen: int, broken_share: float) -> None:
-    if skipped and (len(skipped) / seen > broken_share or len(skipped) == seen):
-        named = "; ".join(skipped[:MOST_NAMED]) + ("; …" if len(skipped) > MOST_NAMED else "")
-        remedy = "replace them"
-        if len(skipped) < seen:
-            enough = min(1.0, float(np.ceil(1000 * len(skipped) / seen)) / 1000)
-            remedy += f", or leave them out with broken_share={enough:g}"
-        raise DataError(
-            f"{len(skipped)} of {seen} images in {found.place} are broken, more than the "
-            f"{100 * broken_share:g} % allowed ({named}); {remedy}"
-        )

@@ -3,7 +3,8 @@
 import math
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from ganzoo_core.data.arrays import (
     read_values,
     reading,
 )
+from ganzoo_core.data.clips import Piece
 from ganzoo_core.data.packed import PACKED_KEY, factor_names, find_packed
 from ganzoo_core.data.pixels import Bytes, PixelFormat, fit_block
 from ganzoo_core.data.source import (
@@ -35,7 +37,7 @@ from ganzoo_core.data.source import (
 )
 from ganzoo_core.errors import DataError
 
-IMAGE_KEYS = ("images", "x", "data", "imgs")
+IMAGE_KEYS = ("images", "x", "data", "imgs", "clips")
 LABEL_KEYS = ("labels", "label", "y")
 FACTOR_KEYS = ("latents_classes",)
 CHANNELS = (1, 3, 4)
@@ -127,12 +129,83 @@ class NpzSource:
         return lambda block: block.astype(np.uint8) * np.uint8(255)
 
 
-def find_npz(path: Path, source: str, split: str) -> Source:
-    """Find the images of one split in an archive, by the names of its arrays.
+@dataclass(frozen=True)
+class NpzClips:
+    """Clips under one key of an archive: [N, T, H, W] or [N, T, H, W, C].
+
+    Factors are [N, F], what is so throughout a clip, or [N, T, F].
+    """
+
+    flat: NpzSource
+    """The frames of all clips, one after the other."""
+    length: int
+    labels_key: str | None
+    factors_key: str | None
+
+    @property
+    def place(self) -> str:
+        """The path of the archive and the key of the clips."""
+        return self.flat.place
+
+    def __len__(self) -> int:
+        return len(self.flat) // self.length
+
+    def look(self) -> DataInfo:
+        """Return what the array's header says."""
+        return replace(self.flat.look(), classes=len(self.described()[0]), clips=len(self))
+
+    def signature(self) -> list[object]:
+        """Return the state of the archive and the keys."""
+        keys = [self.labels_key or "", self.factors_key or ""]
+        return ["npz clips", self.length, *keys, *self.flat.signature()]
+
+    def described(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]:
+        """Return the labels' numbers as names of classes, and names and sizes of the factors."""
+        labels, factors = self._labels, self._factors
+        names = numbered_classes(labels) if labels is not None else ()
+        sizes = tuple(int(largest) + 1 for largest in factors.max(0))
+        return names, factor_names(len(sizes)) if sizes else (), sizes
+
+    def pieces(self, target: PixelFormat) -> Iterator[Piece | Broken]:
+        """Yield each clip."""
+        labels, factors = self._labels, self._factors
+        left = np.empty((0, target.image_size, target.image_size, target.channels), dtype=np.uint8)
+        clip = 0
+        for block in self.flat.decode(target):
+            assert not isinstance(block, Broken)
+            left = np.concatenate([left, block])
+            while len(left) >= self.length:
+                frames, left = left[: self.length], left[self.length :]
+                rows = factors[clip * self.length : (clip + 1) * self.length]
+                yield Piece(clip, frames, None if labels is None else int(labels[clip]), rows)
+                clip += 1
+
+    @cached_property
+    def _labels(self) -> Labels | None:
+        if self.labels_key is None:
+            return None
+        place, values = read_array(self.flat.path, self.labels_key)
+        return checked_labels(values, len(self), place)
+
+    @cached_property
+    def _factors(self) -> Labels:
+        """[N × T, F], the same throughout a clip where the archive has them by clips."""
+        frames = len(self.flat)
+        if self.factors_key is None:
+            return np.empty((frames, 0), dtype=np.int64)
+        place, values = read_array(self.flat.path, self.factors_key)
+        if values.ndim == 3 and values.shape[:2] == (len(self), self.length):
+            return checked_factors(values.reshape(frames, -1), frames, place)
+        return np.repeat(checked_factors(values, len(self), place), self.length, axis=0)
+
+
+def find_npz(path: Path, source: str, split: str) -> Source | NpzClips:
+    """Find the images or clips of one split in an archive, by the names of its arrays.
 
     Names that carry the split (`x_train`, `test_images`) come before plain ones (`images`), and
-    where no name is known, the first array of three or four dimensions is taken. An archive with
-    `imgs_packed` is one of packed images; see `PackedSource`.
+    where no name is known, the first array of three to five dimensions is taken. An archive with
+    `imgs_packed` is one of packed images; see `PackedSource`. An array of five dimensions is one of
+    clips, and so is one of four in which none is a number of channels.
 
     Raises:
         DataError: There is no such archive, or no array in it that can be read as images.
@@ -149,19 +222,48 @@ def find_npz(path: Path, source: str, split: str) -> Source:
         with archive.open(f"{images_key}.npy") as stream:
             header = read_header(stream, place)
     readable = header.dtype in (np.uint8, np.bool_) or header.dtype.kind == "f"
-    if not readable or len(header.shape) not in (3, 4):
+    if not readable or len(header.shape) not in (3, 4, 5):
         raise DataError(
             f"{place} is {header.dtype} of shape {list(header.shape)}; images must be uint8 "
-            "or float of shape [N, H, W], [N, H, W, C] or [N, C, H, W]"
+            "or float of shape [N, H, W], [N, H, W, C] or [N, C, H, W], and clips [N, T, H, W] or "
+            "[N, T, H, W, C]"
         )
     if 0 in header.shape:
         raise DataError(f"{place} is empty: its shape is {list(header.shape)}")
+    if _holds_clips(header.shape):
+        return _clips(path, (images_key, labels_key, factors_key), header, place)
     if _channels_last_shape(header.shape)[3] not in CHANNELS:
         raise DataError(
             f"{place} has shape {list(header.shape)}, in which neither the last nor the second "
             "dimension is a number of channels (1, 3 or 4)"
         )
     return NpzSource(path, images_key, labels_key, factors_key, header)
+
+
+def _holds_clips(shape: tuple[int, ...]) -> bool:
+    few = [shape[position] in CHANNELS for position in (1, -1)]
+    return len(shape) == 5 or (len(shape) == 4 and not any(few))
+
+
+def _clips(
+    path: Path, keys: tuple[str, str | None, str | None], header: ArrayHeader, place: str
+) -> NpzClips:
+    count, length, *frame = header.shape
+    if len(frame) == 3 and frame[2] not in CHANNELS:
+        raise DataError(
+            f"{place} has shape {list(header.shape)}, whose last dimension is no number of "
+            "channels (1, 3 or 4); store clips as [N, T, H, W, C]"
+        )
+    if length < 2:
+        raise DataError(f"{place} has clips of a single frame, and a single frame is no video")
+    if header.fortran:
+        raise DataError(
+            f"{place} is stored by columns; write it again with numpy.ascontiguousarray"
+        )
+    images_key, labels_key, factors_key = keys
+    flat = replace(header, shape=(count * length, *frame))
+    source = NpzSource(path, images_key, None, None, flat)
+    return NpzClips(source, length, labels_key, factors_key)
 
 
 def _choose_keys(
@@ -183,7 +285,7 @@ def _choose_keys(
     for key in keys:
         with archive.open(f"{key}.npy") as stream:
             dimensions = len(read_header(stream, f"{path} ({key!r})").shape)
-        if dimensions in (3, 4):
+        if dimensions in (3, 4, 5):
             single_split(split, str(path), one_split)
             return key, first(LABEL_KEYS, "{}"), first(FACTOR_KEYS, "{}")
     raise DataError(

@@ -100,6 +100,64 @@ def read_halves(stream: IO[bytes], target: PixelFormat) -> Bytes:
     return _guarded(stream, both)
 
 
+def read_frames(stream: IO[bytes], target: PixelFormat) -> Bytes:
+    """Decode an animation, or a strip of square frames, to uint8 [T, size, size, channels].
+
+    A picture that is a whole number of times as long as wide, either way, is a strip; any other is
+    a single frame.
+
+    Raises:
+        BrokenImageError: as `read_image`.
+    """
+
+    def frames(image: Image.Image) -> Bytes:
+        if (count := _pictures_in(image)) > 1:
+            pictures = []
+            for number in range(count):
+                image.seek(number)
+                pictures.append(fit_image(_to_eight_bit(image), target))
+            return np.stack(pictures)
+        image = _to_eight_bit(image)
+        side, count = min(image.size), frames_in(image.size)
+        across = image.width > image.height
+        boxes = (
+            (at, 0, at + side, side) if across else (0, at, side, at + side)
+            for at in range(0, count * side, side)
+        )
+        if count == 1:
+            return fit_image(image, target)[None]
+        return np.stack([fit_image(image.crop(box), target) for box in boxes])
+
+    return _guarded(stream, frames)
+
+
+def read_clip_header(stream: IO[bytes]) -> tuple[Header, int]:
+    """Read the size of a frame of an animation or strip, whether it is grey, and their number.
+
+    Raises:
+        BrokenImageError: The header cannot be read.
+    """
+
+    def header(image: Image.Image) -> tuple[Header, int]:
+        if (count := _pictures_in(image)) > 1:
+            return Header(image.size, _is_grey(image)), count
+        count = frames_in(image.size)
+        size = image.size if count == 1 else (min(image.size), min(image.size))
+        return Header(size, _is_grey(image)), count
+
+    return _guarded(stream, header)
+
+
+def _pictures_in(image: Image.Image) -> int:
+    """Return how many pictures a file holds, one after another in time; 1 for most."""
+    return int(getattr(image, "n_frames", 1))
+
+
+def frames_in(size: tuple[int, int]) -> int:
+    """Return how many square frames a picture of this width and height holds in a row."""
+    return max(size) // min(size) if max(size) % min(size) == 0 else 1
+
+
 def read_header(stream: IO[bytes]) -> Header:
     """Read an image file's size and whether it is greyscale, without decoding its pixels.
 

@@ -19,19 +19,25 @@ MOST_CLASSES = 100_000
 """Class numbers from here on are taken for identifiers, not for classes."""
 
 
+MOST_NAMED = 3
+"""How many broken images an error names; all of them would not be a sentence."""
+
+
 @dataclass(frozen=True)
 class DataInfo:
     """A cheap look at a source before anything is decoded.
 
     `image_size` is the side that all images share (the larger one where they are not square) and
     None where sizes are mixed; `channels` is 1 if everything is greyscale, else 3; `classes` is 0
-    without labels; `count` is None where it cannot be known without decoding.
+    without labels; `count` is None where it cannot be known without decoding; `clips` is the number
+    of videos, and 0 where the data are single images.
     """
 
     image_size: int | None
     channels: int
     classes: int
     count: int | None
+    clips: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,3 +190,23 @@ def checked_factors(values: np.ndarray[Any, Any], count: int, place: str) -> Lab
 def numbered_classes(labels: Labels) -> tuple[str, ...]:
     """Name classes by their numbers, for labels that come without names."""
     return tuple(str(number) for number in range(int(labels.max()) + 1))
+
+
+def check_broken(
+    place: str, skipped: tuple[str, ...], seen: int, broken_share: float, what: str = "images"
+) -> None:
+    """Check that no more is broken than may be left out.
+
+    Raises:
+        DataError: more is, or all; the first few are named.
+    """
+    if skipped and (len(skipped) / seen > broken_share or len(skipped) == seen):
+        named = "; ".join(skipped[:MOST_NAMED]) + ("; …" if len(skipped) > MOST_NAMED else "")
+        remedy = "replace them"
+        if len(skipped) < seen:
+            enough = min(1.0, float(np.ceil(1000 * len(skipped) / seen)) / 1000)
+            remedy += f", or leave them out with broken_share={enough:g}"
+        raise DataError(
+            f"{len(skipped)} of {seen} {what} in {place} are broken, more than the "
+            f"{100 * broken_share:g} % allowed ({named}); {remedy}"
+        )

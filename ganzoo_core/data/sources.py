@@ -11,22 +11,28 @@ from ganzoo_core.data.domains import Apart, Pairs
 from ganzoo_core.data.folder import find_folder
 from ganzoo_core.data.hub import HubSource
 from ganzoo_core.data.idx import find_idx, looks_like_idx
-from ganzoo_core.data.npz import find_npz
+from ganzoo_core.data.moving import MovingSource, find_moving
+from ganzoo_core.data.npz import NpzClips, find_npz
 from ganzoo_core.data.source import DataInfo, Source, listed, present, single_split
+from ganzoo_core.data.video import VideoSource, find_video
 from ganzoo_core.errors import DataError, UnknownNameError
 
 SOURCES = (
     *("digits", "digit-outlines", "mnist", "fashion-mnist", "cifar10"),
-    *("hub:", "folder:", "idx:", "npz:", "unpaired:", "paired:"),
+    *("hub:", "folder:", "idx:", "npz:", "unpaired:", "paired:", "video:", "moving-mnist:"),
     *(f"{change}:" for change in CHANGES),
 )
 """Every name, and every prefix that a path or a name of the Hub follows."""
 
 SPLITS = ("train", "test")
 
-_Finder = Callable[[Path, str, str], Source]
+Videos = VideoSource | NpzClips | MovingSource
+_Finder = Callable[[Path, str, str], Source | NpzClips]
+_VideoFinder = Callable[[Path, str, str, str], VideoSource | MovingSource]
 
 _FINDERS: dict[str, _Finder] = {"folder": find_folder, "idx": find_idx, "npz": find_npz}
+_VIDEO_FINDERS: dict[str, _VideoFinder] = {"video": find_video, "moving-mnist": find_moving}
+"""Those whose path may be followed by a colon and more."""
 
 _ON_THE_HUB = {
     "mnist": ("ylecun/mnist", 28, 1, {"train": 60_000, "test": 10_000}),
@@ -36,7 +42,7 @@ _ON_THE_HUB = {
 """Short name: repository, side, channels and images per split; each has ten classes."""
 
 
-def find_source(source: str, root: Path | None, split: str) -> Source | Apart | Pairs:
+def find_source(source: str, root: Path | None, split: str) -> Source | Apart | Pairs | Videos:
     """Find what a `--data` name stands for, reading headers at most.
 
     Args:
@@ -60,7 +66,8 @@ def find_source(source: str, root: Path | None, split: str) -> Source | Apart | 
         repository, side, channels, counts = _ON_THE_HUB[source]
         return HubSource(repository, split, root, DataInfo(side, channels, 10, counts[split]))
     prefix, colon, rest = source.partition(":")
-    if colon and prefix in ("hub", *_FINDERS, *domains.PREFIXES, *CHANGES) and not rest:
+    named = ("hub", *_FINDERS, *_VIDEO_FINDERS, *domains.PREFIXES, *CHANGES)
+    if colon and prefix in named and not rest:
         what = "name, as in hub:ORG/NAME" if prefix == "hub" else f"path, as in {prefix}:PATH"
         what = f"data set, as in {prefix}:digits" if prefix in CHANGES else what
         raise DataError(f"{source!r} lacks its {what}")
@@ -68,12 +75,15 @@ def find_source(source: str, root: Path | None, split: str) -> Source | Apart | 
         return HubSource(rest, split, root)
     if colon and prefix in _FINDERS:
         return _FINDERS[prefix](_resolved(rest, root), source, split)
+    if colon and prefix in _VIDEO_FINDERS:
+        where, _, argument = rest.partition(":")
+        return _VIDEO_FINDERS[prefix](_resolved(where, root), argument, source, split)
     if colon and prefix in domains.PREFIXES:
         return domains.find_domains(prefix, rest, source, lambda path: _resolved(path, root), split)
     if colon and prefix in CHANGES:
         changed = find_source(rest, root, split)
-        if isinstance(changed, Apart | Pairs):
-            raise DataError(f"{rest!r} is two sets already; {prefix}: takes a single one")
+        if isinstance(changed, Apart | Pairs | Videos):
+            raise DataError(f"{rest!r} is no single set of images; {prefix}: takes one")
         return Changed(changed, prefix)
     path = _resolved(source, root)
     if source and present(path):

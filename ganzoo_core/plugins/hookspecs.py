@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from ganzoo_core.components import (
         AuthorsWeights,
         CodeDiscriminator,
+        Composer,
         Config,
         Discriminator,
         Encoder,
         Generator,
         Loss,
         Parts,
+        Predictor,
         Regularizer,
         Trainer,
     )
@@ -66,6 +68,16 @@ def ganzoo_code_discriminator(component: str, config: Any) -> CodeDiscriminator 
 @hookspec(firstresult=True)
 def ganzoo_encoder(component: str, config: Any) -> Encoder | None:
     """Return the encoder of that name, built from its config."""
+
+
+@hookspec(firstresult=True)
+def ganzoo_composer(component: str, config: Any) -> Composer | None:
+    """Return the decoder of that name that makes images of content and pose."""
+
+
+@hookspec(firstresult=True)
+def ganzoo_predictor(component: str, config: Any) -> Predictor | None:
+    """Return the network of that name that goes on with a video."""
 
 
 @hookspec(firstresult=True)

@@ -11,14 +11,17 @@ from torch import Tensor, nn
 from ganzoo_core.blueprint import Blueprint, draw_up
 from ganzoo_core.components import (
     Batch,
+    ClipShape,
     Code,
     CodeDiscriminator,
+    Composer,
     Config,
     Discriminator,
     DiscriminatorOutput,
     Encoder,
     Generator,
     JointNoise,
+    Predictor,
     Trainer,
     drawing_from,
     mixed_seed,
@@ -136,9 +139,11 @@ class SmallBatches:
         self.labelled = labelled
         self.other = other
 
-    def draw(self, position: int, size: int | None = None) -> Batch:
+    def draw(self, position: int, size: int | None = None, shape: ClipShape | None = None) -> Batch:
         """Return the batch that begins at image `position`, in tensors of its own."""
         size = size or self.batch_size
+        if shape is not None:
+            return self._clips(position, size, shape.frames)
         batch = self._batch(position, size)
         return replace(
             batch,
@@ -150,6 +155,13 @@ class SmallBatches:
         chosen = torch.arange(position, position + size) % self.count
         images = random_images(self.count, self.image_shape)[chosen]
         return Batch(images, chosen % self.classes if self.classes else None)
+
+    def _clips(self, position: int, size: int, frames: int) -> Batch:
+        """Return clips that go from one image to another."""
+        first, last = (self._batch(position + away, size).images for away in (0, 2))
+        shares = torch.linspace(0, 1, frames)
+        clips = torch.stack([torch.lerp(first, last, share) for share in shares], 1)
+        return Batch(clips[:, 0], clips=clips)
 
 
 def engine_of(blueprint: Blueprint, *, networks_seed: int | None = None) -> Engine:
@@ -180,7 +192,7 @@ def batches_for(
     shapes = [
         network.image_shape
         for network in networks.values()
-        if not isinstance(network, CodeDiscriminator)
+        if not isinstance(network, CodeDiscriminator | Predictor)
     ]
     classes = max(int(getattr(network, "classes", 0)) for network in networks.values())
     return SmallBatches(
@@ -204,10 +216,19 @@ def random_images(count: int, image_shape: tuple[int, int, int], seed: int = 0) 
     return nn.functional.interpolate(coarse, (height, width), mode="bilinear")
 
 
-def inputs_for(network: nn.Module, count: int, seed: int = 0) -> tuple[Tensor, ...]:
+def inputs_for(network: nn.Module, count: int, seed: int = 0) -> tuple[Any, ...]:
     """Return what the contract lets anyone give to a network: images or codes, and labels."""
     if isinstance(network, Encoder):
         return (random_images(count, network.image_shape, seed),)
+    if isinstance(network, Composer):
+        noise = noise_of(seed)
+        maps = tuple(noise.normal(count, *shape) for shape in network.map_shapes)
+        content = Code(noise.normal(count, *network.content_shape), maps=maps)
+        return content, noise.normal(count, *network.pose_shape)
+    if isinstance(network, Predictor):
+        noise, beside = noise_of(seed), network.content_shape
+        past = noise.normal(count, 3, *network.latent_shape).clamp(-1, 1)
+        return past, 2, *((noise.normal(count, *beside),) if beside else ())
     labels: tuple[Tensor, ...] = ()
     if classes := int(getattr(network, "classes", 0)):
         labels = (torch.arange(count) % classes,)
@@ -219,7 +240,7 @@ def inputs_for(network: nn.Module, count: int, seed: int = 0) -> tuple[Tensor, .
     return random_images(count, network.image_shape, seed), *labels
 
 
-def answer_of(network: nn.Module, inputs: tuple[Tensor, ...]) -> object:
+def answer_of(network: nn.Module, inputs: tuple[Any, ...]) -> object:
     """Run a network, with noise of its own for the layers that draw any."""
     with drawing_from(noise_of(1), network):
         return network(*inputs)
@@ -243,6 +264,7 @@ def named_tensors(answer: object) -> dict[str, Tensor]:
             "log_variance": answer.log_variance,
             "indices": answer.indices,
             "logits": answer.logits,
+            **{f"maps[{number}]": each for number, each in enumerate(answer.maps)},
         }
     return {name: tensor for name, tensor in found.items() if tensor is not None}
 

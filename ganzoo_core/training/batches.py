@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo_core.components import Batch, mixed_seed
+from ganzoo_core.components import Batch, ClipShape, mixed_seed
 from ganzoo_core.data import ImageData
 from ganzoo_core.data.order import Indices, indices
 from ganzoo_core.data.pixels import Bytes
@@ -64,13 +64,15 @@ class ImageBatches:
         self._flip = flip
         self._labelled = _first_of_each_class(data, labelled) if labelled else None
 
-    def draw(self, position: int, size: int | None = None) -> Batch:
+    def draw(self, position: int, size: int | None = None, shape: ClipShape | None = None) -> Batch:
         """Return this process's share of the joined batch that begins at image `position`.
 
         Args:
             position: images drawn before.
             size: images of the joined batch; `batch_size` unless given.
+            shape: None, since images have no clips.
         """
+        assert shape is None, "images have no clips"
         size = size or self._batch_size
         share = size // self._processes.count
         own = slice(self._processes.rank * share, (self._processes.rank + 1) * share)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ganzoo_core.components import (
     Batch,
+    ClipShape,
     JointNoise,
     Phase,
     Progress,
@@ -43,8 +44,11 @@ class Batches(Protocol):
     count: int
     """Images in one epoch."""
 
-    def draw(self, position: int, size: int) -> Batch:
-        """Return this process's share of the joined batch of `size` images from `position` on."""
+    def draw(self, position: int, size: int, shape: ClipShape | None = None) -> Batch:
+        """Return this process's share of the joined batch of `size` images from `position` on.
+
+        `shape` is what a stage wants of each clip of a video; None where it wants images.
+        """
 
 
 class NonFiniteLossError(RunError):
@@ -302,7 +306,7 @@ class Engine:
         drawn = []
         size = batch_size_of(stage, self.settings)
         for _ in range(self.settings.accumulate):
-            batch = self.batches.draw(self.position, size)
+            batch = self.batches.draw(self.position, size, stage.clips)
             self.position += size
             drawn.append((batch, Step(self.noise, progress, stage.name)))
         return drawn

@@ -9,6 +9,7 @@ from ganzoo_core.components import (
     AdversarialLoss,
     Code,
     CodeDiscriminator,
+    Composer,
     Config,
     Discriminator,
     DiscriminatorOutput,
@@ -16,6 +17,7 @@ from ganzoo_core.components import (
     Generator,
     Judged,
     Loss,
+    Predictor,
     Regularizer,
 )
 from ganzoo_core.errors import UnsupportedError
@@ -52,6 +54,10 @@ def shapes_and_range(component: ComponentSubject) -> None:
                 _check_discriminator(built, component.title)
             elif isinstance(built, Encoder):
                 _check_encoder(built, component.title)
+            elif isinstance(built, Composer):
+                _check_images(built, component.title)
+            elif isinstance(built, Predictor):
+                _check_predictor(built, component.title)
 
 
 def adversarial(loss: Loss) -> AdversarialLoss:
@@ -164,9 +170,11 @@ class _SmallCritic(Discriminator):
 
 def _check_attributes(network: nn.Module, component: ComponentSubject) -> None:
     names = []
-    if not isinstance(network, CodeDiscriminator):
+    if not isinstance(network, CodeDiscriminator | Predictor):
         names.append("image_shape")
-    if not isinstance(network, Discriminator):
+    if isinstance(network, Composer):
+        names += ["content_shape", "pose_shape"]
+    elif not isinstance(network, Discriminator):
         names.append("latent_shape")
     for name in names:
         shape = getattr(network, name, None)
@@ -207,6 +215,10 @@ def _check_classes(network: nn.Module, config: Config, title: str) -> None:
 def _check_generator(generator: Generator, title: str) -> None:
     latents = generator.latents(COUNT, noise_of(0))
     _must_have_shape("latents", latents, (COUNT, *generator.latent_shape), title)
+    _check_images(generator, title)
+
+
+def _check_images(generator: Generator | Composer, title: str) -> None:
     answer = answer_of(generator, inputs_for(generator, COUNT))
     if not isinstance(answer, Tensor):
         raise NotKeptError(
@@ -224,7 +236,20 @@ def _check_generator(generator: Generator, title: str) -> None:
         )
 
 
-def _largest_when_grown(generator: Generator) -> float:
+def _check_predictor(predictor: Predictor, title: str) -> None:
+    for length, future in ((1, 3), (3, 1)):
+        inputs = inputs_for(predictor, COUNT)
+        past = inputs[0][:, :1].expand(-1, length, *[-1] * len(predictor.latent_shape))
+        answer = answer_of(predictor, (past, future, *inputs[2:]))
+        if not isinstance(answer, Tensor):
+            raise NotKeptError(
+                f"a predictor must return a tensor, and {title} returned {_shown(answer)}"
+            )
+        _must_have_shape("series", answer, (COUNT, future, *predictor.latent_shape), title)
+        _must_be_numbers("series", answer, title)
+
+
+def _largest_when_grown(generator: Generator | Composer) -> float:
     """Return the largest value that larger weights lead to: fresh ones are small."""
     largest = 0.0
     for factor in (10, 100):

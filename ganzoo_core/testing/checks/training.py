@@ -89,7 +89,7 @@ def loss_falls(variant: VariantSubject) -> None:
     }
     batches = batches_for(networks, blueprint.training.batch_size, trainer)
     for stage in trainer.stages():
-        batch = batches.draw(0, batch_size_of(stage, blueprint.training))
+        batch = batches.draw(0, batch_size_of(stage, blueprint.training), stage.clips)
         ends: dict[str, tuple[float, float]] = {}
         # A paper's own learning rate may be too small for its effect to be seen so soon, and a
         # fresh opponent may be too weak to learn from: then there is a second and a third round.

@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from ganzoo_core.components import (
     Generator,
     Losses,
     Phase,
+    Predictor,
     Step,
 )
 from ganzoo_core.errors import ConfigError
@@ -33,6 +35,7 @@ from ganzoo_core.testing.subjects import (
     named_tensors,
     random_images,
 )
+from ganzoo_core.video import image_shape_of
 
 COUNT = 6
 """Images that are sampled here."""
@@ -99,7 +102,7 @@ def image_sizes_are_true(variant: VariantSubject) -> None:
                 f"and {variant.title} at {size} says: {said}"
             ) from error
         for role, network in networks.items():
-            if isinstance(network, CodeDiscriminator):
+            if isinstance(network, CodeDiscriminator | Predictor):
                 continue
             if tuple(network.image_shape)[1:] != (size, size):  # type: ignore[arg-type]
                 raise NotKeptError(
@@ -174,14 +177,14 @@ def inputs_unchanged(variant: VariantSubject) -> None:
     model = variant.model()
     for verb, given in _inputs_of_verbs(variant, model):
         with changes_nothing(f"{verb} of {variant.title}", given):
-            getattr(model, verb)(given)
+            getattr(model, verb)(*given)
     engine = engine_of(variant.blueprint(steps=1))
     loss = engine.trainer.loss
 
     def watched(phase: Phase, batch: Batch, step: Step) -> Losses:
         # The next phase learns from the same batch.
         who = f"the phase {phase.name!r} of {variant.title}"
-        with changes_nothing(who, (batch.images, batch.labels)):
+        with changes_nothing(who, (batch.images, batch.labels, batch.clips)):
             return loss(phase, batch, step)
 
     engine.trainer.loss = watched  # type: ignore[method-assign]
@@ -260,16 +263,25 @@ def _unsupported(supported: Iterable[int]) -> list[int]:
     return sorted(size for size in around - sizes if size > 0)
 
 
-def _inputs_of_verbs(variant: VariantSubject, model: Model) -> Iterable[tuple[str, Tensor]]:
+def _inputs_of_verbs(
+    variant: VariantSubject, model: Model
+) -> Iterable[tuple[str, tuple[Any, ...]]]:
     if "decode" in model.verbs:
-        yield "decode", inputs_for(variant.network(model, Generator), COUNT)[0]
+        yield "decode", inputs_for(variant.network(model, Generator), COUNT)[:1]
     if "translate" in model.verbs:
         shape = model.translator().image_shape
-        yield "translate", random_images(COUNT, shape)
+        yield "translate", (random_images(COUNT, shape),)
+    if "predict" in model.verbs:
+        shape = image_shape_of(model.networks)
+        past = random_images(3 * COUNT, shape).unflatten(0, (COUNT, 3))
+        yield "predict", (past, 2)
+    if "swap" in model.verbs:
+        shape = image_shape_of(model.networks)
+        yield "swap", (random_images(COUNT, shape), random_images(COUNT, shape, 1))
     for verb in ("encode", "reconstruct"):
         if verb in model.verbs:
             encoder = variant.network(model, Encoder)
-            yield verb, random_images(COUNT, encoder.image_shape)  # type: ignore[arg-type]
+            yield verb, (random_images(COUNT, encoder.image_shape),)  # type: ignore[arg-type]
 
 
 def _without_addresses(shown: str) -> list[str]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from ganzoo_core.components import DiscriminatorOutput
+from ganzoo_core.components import Code, DiscriminatorOutput
 from ganzoo_core.testing.report import NotKeptError
 from ganzoo_core.testing.subjects import named_tensors
 
@@ -24,7 +24,7 @@ def changes_nothing(who: str, given: Any) -> Iterator[None]:
     """
     tensors = [leaf for leaf in tree_leaves(given) if isinstance(leaf, Tensor)]
     for leaf in tree_leaves(given):
-        if isinstance(leaf, DiscriminatorOutput):
+        if isinstance(leaf, Code | DiscriminatorOutput):
             tensors += named_tensors(leaf).values()
     before = [tensor.detach().clone() for tensor in tensors]
     yield

@@ -1,0 +1,1 @@
+"""DrNet (Denton and Birodkar 2017), a ganzoo plugin."""
