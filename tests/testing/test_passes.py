@@ -294,7 +294,7 @@ class LazyPenalty(Game):
 class RandomBatches:
     count = 100
 
-    def draw(self, position: int, size: int = BATCH) -> Batch:
+    def draw(self, position: int, size: int = BATCH, shape: object = None) -> Batch:
         generator = torch.Generator().manual_seed(position)
         return Batch(torch.rand(size, 1, SIZE, SIZE, generator=generator) * 2 - 1)
 

@@ -41,7 +41,7 @@ class Numbers:
     def __init__(self, size: int) -> None:
         self.size = size
 
-    def draw(self, position: int, size: int | None = None) -> Batch:
+    def draw(self, position: int, size: int | None = None, shape: object = None) -> Batch:
         rows = torch.arange(position, position + (size or self.size), dtype=torch.float32)
         return Batch(torch.sin(rows[:, None] + torch.arange(4.0)).view(-1, 1, 2, 2))
 
