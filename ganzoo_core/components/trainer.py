@@ -28,6 +28,10 @@ class Parts:
     regularizers: Sequence[Regularizer] = ()
 
 
+def unchanged() -> None:
+    """Leave the networks as the stage before left them."""
+
+
 def unconstrained() -> None:
     """Leave the weights as the optimiser moved them."""
 
@@ -59,6 +63,10 @@ class Stage:
     phases: Sequence[Phase]
     share: float = 1.0
     """Weight of this stage's steps among those of all stages."""
+    begin: Callable[[], None] = unchanged
+    """Called once, before the stage's first step: here one network may be given what another has
+    learned. What it changes follows from the networks alone, so that a run that is taken up again
+    is as one that was not."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +117,9 @@ class Trainer:
 
     labelled: int = 0
     """How many images, spread evenly over the classes, come again as `Batch.labelled`."""
-    other: Literal["", "unpaired", "paired"] = ""
-    """What `Batch.other` must be: absent, images of another domain, or the counterparts."""
+    other: Literal["", "unpaired", "unlabelled", "paired"] = ""
+    """What `Batch.other` must be: absent, images of another domain (with or without the labels that
+    there are), or the counterparts."""
 
     def __init__(self, config: "Config", parts: Parts) -> None:
         self.config = config

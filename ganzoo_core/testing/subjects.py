@@ -128,7 +128,7 @@ class SmallBatches:
         classes: int,
         *,
         labelled: bool = False,
-        other: bool = False,
+        other: str = "",
     ) -> None:
         self.image_shape = image_shape
         self.batch_size = batch_size
@@ -142,8 +142,12 @@ class SmallBatches:
         return replace(
             batch,
             labelled=self._batch(position + 1) if self.labelled else None,
-            other=self._batch(position + 2) if self.other else None,
+            other=self._other(position + 2),
         )
+
+    def _other(self, position: int) -> Batch | None:
+        batch = self._batch(position) if self.other else None
+        return replace(batch, labels=None) if batch and self.other == "unlabelled" else batch
 
     def _batch(self, position: int) -> Batch:
         chosen = torch.arange(position, position + self.batch_size) % self.count
@@ -187,7 +191,7 @@ def batches_for(
         batch_size,
         classes,
         labelled=bool(trainer.labelled),
-        other=bool(trainer.other),
+        other=trainer.other,
     )
 
 
