@@ -165,7 +165,12 @@ def draw_up(
     }
     layers = (
         _applicable(entry.defaults, models_and_training, exchanged, absent),
-        accepted({k: v for k, v in (shape or {}).items() if k not in entry.defaults}, models),
+        _told(
+            accepted({k: v for k, v in (shape or {}).items() if k not in entry.defaults}, models),
+            models,
+            chosen,
+            entry,
+        ),
         _applicable(entry.presets[preset].settings, models_and_training, exchanged, absent)
         if preset
         else {},
@@ -305,6 +310,23 @@ def _chosen(
                 raise ConfigError(f"the {kind} {name} takes nothing after a colon; leave it out")
             arguments[f"{part}.{setting}"] = argument
     return chosen, arguments
+
+
+def _told(
+    shape: Settings,
+    models: Mapping[str, type[Config]],
+    chosen: Mapping[str, tuple[Kind, str, Hooks]],
+    entry: VariantEntry,
+) -> Settings:
+    """Keep the number of classes from encoders of variants that do not classify."""
+    if "classes" not in shape or "classify" in entry.verbs:
+        return shape
+    classes = {
+        f"{part}.classes": shape["classes"]
+        for part, (kind, _, _) in chosen.items()
+        if kind != "encoder" and "classes" in models[part].model_fields
+    }
+    return {name: value for name, value in shape.items() if name != "classes"} | classes
 
 
 def _regularizers(

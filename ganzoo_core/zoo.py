@@ -84,8 +84,11 @@ def load(name: str | Path, *, pretrained: str | None = None, device: str = "cpu"
 
 def evaluate(
     model: "Model | str | Path",
-    data: str,
+    data: str | None = None,
     *,
+    source: str | None = None,
+    target: str | None = None,
+    target_test: str | None = None,
     metrics: Sequence[str] | None = None,
     features: str | None = None,
     count: int = 10_000,
@@ -103,6 +106,8 @@ def evaluate(
     Args:
         model: a model, or what `load` takes.
         data: real images to hold it against; see `ganzoo_core.data`.
+        source, target, target_test: two domains instead: the model is measured on the test set of
+            the target (`target_test` where given), then on that of the source.
         metrics: names of `ganzoo_core.evaluation.MEASURES`; by default those that suit what the
             model can do.
         features: the network in whose eyes images are compared: `mnist-convnet`,
@@ -111,7 +116,7 @@ def evaluate(
             as many as are drawn.
         seed: of the images and of what metrics draw.
         batch_size: images at a time; it changes no result but by rounding.
-        split: of the data, "train" or "test".
+        split: of the data, "train" or "test"; of domains always the test set, where there is one.
         data_root: folder that the data's path is relative to.
         resize_filter: lanczos, bicubic, bilinear or box, for data of another size than the model's.
         device: where to put a model that is loaded.
@@ -123,22 +128,28 @@ def evaluate(
         GanzooError: a metric that does not suit the model, too few images, images that are not
             finite, features that cannot be had, or whatever else a user can mend.
     """
+    from ganzoo_core.data import domains_of
     from ganzoo_core.evaluation import evaluate as measure
+    from ganzoo_core.evaluation.adaptation import evaluate_domains
 
+    name = _data_name(data, source, target, target_test)
+    if name is None:
+        raise ConfigError("say what to measure it on, as data, or as source and target")
     loaded = _as_model(model, device)
-    return measure(
+    of_split = {} if domains_of(name) else {"split": split}
+    return (evaluate_domains if domains_of(name) else measure)(
         loaded,
-        data,
+        name,
         metrics=metrics,
         features=features,
         count=count,
         seed=seed,
         batch_size=batch_size,
-        split=split,
         data_root=Path(data_root) if data_root else None,
         resize_filter=resize_filter,
         write=write,
         progress=progress,
+        **of_split,
     )
 
 
@@ -392,6 +403,18 @@ def compare(
     )
 
 
+def _data_name(
+    data: str | None, source: str | None, target: str | None, target_test: str | None
+) -> str | None:
+    """Return the one name of what was given in either way; None where nothing was."""
+    from ganzoo_core.data import joined_domains
+
+    joined = joined_domains(source, target, target_test)
+    if joined and data:
+        raise ConfigError("data is one set of images, source and target are two; give either")
+    return joined or data
+
+
 def _as_model(model: "Model | str | Path", device: str) -> "Model":
     from ganzoo_core.model import Model
 
@@ -488,8 +511,11 @@ def convert(
 
 def train(
     variant: str,
-    data: str = "digits",
+    data: str | None = None,
     *,
+    source: str | None = None,
+    target: str | None = None,
+    target_test: str | None = None,
     out: Path | str,
     going_on: bool = False,
     preset: str | None = None,
@@ -507,7 +533,10 @@ def train(
 
     Args:
         variant: name of an installed variant.
-        data: what to learn from; see `ganzoo_core.data`.
+        data: what to learn from; see `ganzoo_core.data`. By default the embedded digits.
+        source: of domain adaptation, instead of `data`: images with labels.
+        target: images to adapt to, whose labels serve for nothing but the final score.
+        target_test: images to take the final score of, instead of the target's test set.
         out: folder of the run, new or empty.
         going_on: `out` is a run that was begun with these very arguments; go on with it.
         preset: name of one of the variant's presets.
@@ -530,7 +559,8 @@ def train(
     before = folder.record() if going_on else None
     if before is None:
         folder.refuse_to_overwrite()
-    choice = DataChoice(data, str(data_root) if data_root else None, resize_filter, broken_share)
+    name = _data_name(data, source, target, target_test) or "digits"
+    choice = DataChoice(name, str(data_root) if data_root else None, resize_filter, broken_share)
     settings = {**(settings or {}), **({"training.flip": True} if flip else {})}
     blueprint = plan(
         variant,
@@ -644,7 +674,7 @@ def _run(
     observer: "Observer",
     before: Mapping[str, Any] | None,
 ) -> "Model":
-    from ganzoo_core.data import open_clips, open_images
+    from ganzoo_core.data import domains_of, open_clips, open_images
     from ganzoo_core.training.batches import ImageBatches
     from ganzoo_core.training.clips import ClipBatches, check_clips, wants_clips
     from ganzoo_core.training.engine import Engine, batch_size_of
@@ -700,7 +730,13 @@ def _run(
     if processes.leads and (before is None or _steps(before) != settings.steps):
         folder.begin(record if before is None else {**before, "blueprint": record["blueprint"]})
     processes.wait()
-    return train(engine, folder, blueprint, choice, observer)
+    model = train(engine, folder, blueprint, choice, observer)
+    if processes.leads and domains_of(choice.source) and "classify" in model.verbs:
+        from ganzoo_core.evaluation.adaptation import tell_final_score
+
+        root = Path(choice.root) if choice.root else None
+        tell_final_score(model, choice.source, root, observer.noted)
+    return model
 
 
 def check_data(trainer: "Trainer", data: "ImageData", variant: str) -> None:
@@ -717,6 +753,8 @@ def check_data(trainer: "Trainer", data: "ImageData", variant: str) -> None:
             f"{data.name} has no labels, and the {wants_labels[0]} of {variant} is trained with "
             "classes; choose labelled data or another variant"
         )
+    if trainer.other == "unlabelled":
+        _check_domains(data, variant)
     if trainer.other and data.other is None:
         example = "paired:DIR" if trainer.other == "paired" else "unpaired:DIR_A:DIR_B"
         raise DataError(
@@ -732,6 +770,31 @@ def check_data(trainer: "Trainer", data: "ImageData", variant: str) -> None:
             f"{variant} learns from one set of images, and {data.name} is two; "
             "use --data folder:DIR"
         )
+
+
+def _check_domains(data: "ImageData", variant: str) -> None:
+    """Check that data have a target, and that its classes, where known, are the source's."""
+    if data.other is None:
+        raise DataError(
+            f"{variant} adapts from one set of images to another, and {data.name} is one; use "
+            "--source D1 --target D2"
+        )
+    if data.labels is None:
+        raise DataError(
+            f"the source in {data.name} has no labels, and {variant} learns its classes from them; "
+            "choose a labelled --source"
+        )
+    theirs, ours = data.other.class_names, data.class_names
+    if theirs and theirs != ours:
+        raise DataError(
+            f"the domains of {data.name} have other classes ({len(ours)} of the source: "
+            f"{_some(ours)}; {len(theirs)} of the target: {_some(theirs)}); take sets of the same "
+            "classes, or a target without labels"
+        )
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 def image_shape_of(blueprint: "Blueprint") -> tuple[int, int]:

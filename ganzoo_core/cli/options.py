@@ -28,6 +28,30 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     completed(action, model_names)
 
 
+def add_domains(parser: Any) -> None:
+    """Add `--source`, `--target` and `--target-test`, which go in the place of `--data`."""
+    parser.add_argument("--source", help="of domain adaptation: images with labels, as for --data")
+    parser.add_argument("--target", help="images to adapt to; their labels serve the score alone")
+    parser.add_argument(
+        "--target-test", help="images to take the score of (default: the target's test set)"
+    )
+
+
+def data_name(options: argparse.Namespace, default: str = "digits") -> str:
+    """Return the one name of the data that were given as `--data` or as two domains.
+
+    Raises:
+        GanzooError: they were given in both ways, or only one of the two domains.
+    """
+    from ganzoo_core.data.compound import joined_domains
+    from ganzoo_core.errors import ConfigError
+
+    joined = joined_domains(options.source, options.target, options.target_test)
+    if joined and options.data:
+        raise ConfigError("--data is one set of images, --source and --target are two; give either")
+    return joined or options.data or default
+
+
 def add_variant(parser: argparse.ArgumentParser, **options: Any) -> None:
     """Add the positional name of a variant, completed from what is installed."""
     completed(parser.add_argument("variant", help="name of a variant", **options), variant_names)

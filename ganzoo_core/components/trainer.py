@@ -28,6 +28,10 @@ class Parts:
     regularizers: Sequence[Regularizer] = ()
 
 
+def unchanged() -> None:
+    """Leave the networks as the stage before left them."""
+
+
 def unconstrained() -> None:
     """Leave the weights as the optimiser moved them."""
 
@@ -79,6 +83,10 @@ class Stage:
     None."""
     clips: ClipShape | None = None
     """The clips that it learns from, which make up `Batch.clips`; None where it learns images."""
+    begin: Callable[[], None] = unchanged
+    """Called once, before the stage's first step: here one network may be given what another has
+    learned. What it changes follows from the networks alone, so that a run that is taken up again
+    is as one that was not."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +140,9 @@ class Trainer:
 
     labelled: int = 0
     """How many images, spread evenly over the classes, come again as `Batch.labelled`."""
-    other: Literal["", "unpaired", "paired"] = ""
-    """What `Batch.other` must be: absent, images of another domain, or the counterparts."""
+    other: Literal["", "unpaired", "unlabelled", "paired"] = ""
+    """What `Batch.other` must be: absent, images of another domain (with or without the labels that
+    there are), or the counterparts."""
 
     def __init__(self, config: "Config", parts: Parts) -> None:
         self.config = config

@@ -5,18 +5,23 @@ which batch.
 """
 
 from ganzoo_core.data.clips import ClipData
+from ganzoo_core.data.compound import Domains, domains_of, joined_domains
 from ganzoo_core.data.images import ImageData, inspect, open_clips, open_images
 from ganzoo_core.data.order import indices
 from ganzoo_core.data.source import DataInfo
-from ganzoo_core.data.sources import SOURCES
+from ganzoo_core.data.sources import SOURCES, test_split
 
 __all__ = [
     "SOURCES",
     "ClipData",
     "DataInfo",
+    "Domains",
     "ImageData",
+    "domains_of",
     "indices",
     "inspect",
+    "joined_domains",
     "open_clips",
     "open_images",
+    "test_split",
 ]

@@ -16,7 +16,7 @@ import numpy as np
 from ganzoo_core.data.changed import Changed
 from ganzoo_core.data.folder import FolderSource, find_folder
 from ganzoo_core.data.pixels import Bytes, PixelFormat, read_halves
-from ganzoo_core.data.source import Broken, DataInfo, Labels
+from ganzoo_core.data.source import Broken, DataInfo, Labels, Source
 from ganzoo_core.errors import DataError
 
 PREFIXES = ("unpaired", "paired")
@@ -24,10 +24,10 @@ PREFIXES = ("unpaired", "paired")
 
 @dataclass(frozen=True)
 class Apart:
-    """Two sources that have nothing to do with each other but to be translated between."""
+    """Two sources that have nothing to do with each other but what is learned between them."""
 
-    a: FolderSource
-    b: FolderSource
+    a: Source
+    b: Source
 
     def look(self) -> DataInfo:
         """Return what the two have in common; the larger one's count is an epoch."""

@@ -132,6 +132,8 @@ def default_metrics(model: Model, data: ImageData, features: Features | None) ->
         chosen += ["translation-ssim"] if data.image_size >= WINDOW else []
     if "encode" in model.verbs and data.factors is not None:
         chosen += [key for key, measure in MEASURES.items() if measure.needs_factors]
+    if not chosen and "classify" in model.verbs and data.labels is not None:
+        chosen += ["classification-error"]
     if not chosen and "translate" in model.verbs:
         raise UnsupportedError(
             f"{data.name} has no pairs, which tell how far a translation is from the truth, so "

@@ -131,7 +131,7 @@ class SmallBatches:
         classes: int,
         *,
         labelled: bool = False,
-        other: bool = False,
+        other: str = "",
     ) -> None:
         self.image_shape = image_shape
         self.batch_size = batch_size
@@ -148,8 +148,12 @@ class SmallBatches:
         return replace(
             batch,
             labelled=self._batch(position + 1, size) if self.labelled else None,
-            other=self._batch(position + 2, size) if self.other else None,
+            other=self._other(position + 2, size),
         )
+
+    def _other(self, position: int, size: int) -> Batch | None:
+        batch = self._batch(position, size) if self.other else None
+        return replace(batch, labels=None) if batch and self.other == "unlabelled" else batch
 
     def _batch(self, position: int, size: int) -> Batch:
         chosen = torch.arange(position, position + size) % self.count
@@ -200,7 +204,7 @@ def batches_for(
         batch_size,
         classes,
         labelled=bool(trainer.labelled),
-        other=bool(trainer.other),
+        other=trainer.other,
     )
 
 

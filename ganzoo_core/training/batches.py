@@ -28,7 +28,8 @@ class ImageBatches:
         labelled: so many images, the first of each class in turn, come again as
             `Batch.labelled`, shuffled on their own; none where 0.
         other: what `Batch.other` is to be, of data that have two sets: "paired" for the
-            counterparts, flipped and cropped alike; "unpaired" for any, in an order of its own.
+            counterparts, flipped and cropped alike; "unpaired" for any, in an order of its own;
+            "unlabelled" for any, without their labels.
 
     Raises:
         DataError: a batch would be larger than the data, or the images to come labelled are not
@@ -45,16 +46,19 @@ class ImageBatches:
         image_size: int | None = None,
         flip: bool = False,
         labelled: int = 0,
-        other: Literal["", "unpaired", "paired"] = "",
+        other: Literal["", "unpaired", "unlabelled", "paired"] = "",
     ) -> None:
         self._other = data.other if other else None
+        if self._other is not None and other == "unlabelled":
+            # Nothing downstream can learn from what it is not given.
+            self._other = replace(self._other, labels=None, class_names=())
         self._paired = other == "paired"
         self.count = max(len(data), len(self._other) if self._other is not None else 0)
         smallest = min(len(data), len(self._other) if self._other is not None else len(data))
         if batch_size > smallest:
             raise DataError(
-                f"a batch of {batch_size} is larger than the {smallest} images of {data.name}; "
-                f"use --batch-size {smallest} or less"
+                f"a batch of {batch_size} is larger than the {smallest} images of "
+                f"{_smaller(data)}; use --batch-size {smallest} or less"
             )
         self._data = data
         self._batch_size = batch_size
@@ -132,6 +136,13 @@ class ImageBatches:
         if self._processes.device.type == "cuda":
             tensor = tensor.pin_memory()
         return tensor.to(self._processes.device, non_blocking=True)
+
+
+def _smaller(data: ImageData) -> str:
+    """Name the set of two that has fewer images."""
+    if data.other is None or data.paired:
+        return data.name
+    return f"the {'first' if len(data) < len(data.other) else 'second'} set of {data.name}"
 
 
 def _first_of_each_class(data: ImageData, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:

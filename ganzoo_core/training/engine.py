@@ -156,6 +156,8 @@ class Engine:
             self.position / self.batches.count,
         )
         self.losses = {}
+        if not progress.step:
+            self._begin(stage)
         drawn: list[tuple[Batch, Step]] = []
         with drawing_from(self.noise, *self.networks.values()):
             for turn in self._turns:
@@ -341,6 +343,19 @@ class Engine:
             turn.optimizer.step()
         turn.optimizer.zero_grad(set_to_none=True)
         turn.phase.constrain()
+
+    @torch.no_grad()
+    def _begin(self, stage: Stage) -> None:
+        """Let a stage put the networks in order; a network that it changes is averaged anew."""
+        before = {
+            role: [weight.detach().clone() for weight in self.networks[role].parameters()]
+            for role in self.averages
+        }
+        stage.begin()
+        for role, weights in before.items():
+            now = self.networks[role].parameters()
+            if not all(torch.equal(*both) for both in zip(weights, now, strict=True)):
+                self.averages[role].load_state_dict(self.networks[role].state_dict())
 
     def _freeze_all_but(self, learning: tuple[str, ...]) -> None:
         if learning == self._learning:

@@ -26,6 +26,7 @@ import torch
 
 from ganzoo_core import images
 from ganzoo_core.blueprint import Blueprint
+from ganzoo_core.data.compound import renamed
 from ganzoo_core.errors import InterruptedTrainingError, RunError
 from ganzoo_core.files import (
     discard_leftovers,
@@ -432,8 +433,9 @@ def _public_command(words: Sequence[str], data: DataChoice, name: str) -> str:
         return "# trained from Python"
     words = ["ganzoo", *words[1:]]
     private = ("--out", "--data-root", "--resume")
+    names = ("--data", "--source", "--target", "--target-test")
     kept = [
-        name if word == data.source else word
+        public_name(word) if before in names else name if word == data.source else word
         for before, word in zip(["", *words], words, strict=False)
         if before not in private and not word.startswith(private)
     ]
@@ -442,10 +444,14 @@ def _public_command(words: Sequence[str], data: DataChoice, name: str) -> str:
 
 def public_name(source: str) -> str:
     """Return a data source without the folders of the machine it lay on."""
-    kind, colon, place = source.partition(":")
-    if not colon or kind == "hub":
-        return source
-    return ":".join((kind, *(Path(part).name for part in place.split(":"))))
+
+    def without_folders(name: str) -> str:
+        kind, colon, place = name.partition(":")
+        if not colon or kind == "hub":
+            return name
+        return ":".join((kind, *(Path(part).name for part in place.split(":"))))
+
+    return renamed(source, without_folders)
 
 
 def _versions() -> dict[str, str]:

@@ -50,7 +50,7 @@ def test_coloured_digits_are_in_colour() -> None:
     ("name", "sentence"),
     [
         ("thickened:", "lacks its data set, as in thickened:digits"),
-        ("rotated:digit-outlines", "no single set of images"),
+        ("rotated:digit-outlines", "no single set of images, and"),
         ("rotated:idx:nowhere", "nowhere"),
     ],
 )

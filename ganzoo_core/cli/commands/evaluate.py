@@ -9,9 +9,11 @@ from typing import NoReturn
 
 from ganzoo_core.cli.options import (
     add_device,
+    add_domains,
     add_json,
     add_model,
     completed,
+    data_name,
     natural,
     path,
     positive,
@@ -23,6 +25,7 @@ examples:
   ganzoo evaluate runs/mnist --data idx:mnist
   ganzoo evaluate dcgan.mnist --data mnist --metrics fid,kid -n 5000
   ganzoo evaluate runs/faces --data folder:faces --features vit_small_patch14_dinov2.lvd142m@224
+  ganzoo evaluate runs/adapted --source mnist --target usps
   ganzoo evaluate --list-metrics
 """
 
@@ -32,7 +35,8 @@ HEADER = ("METRIC", "VALUE", "SPREAD", "BETTER", "REAL", "GENERATED")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_model(parser)
-    parser.add_argument("--data", required=True, help="real images, as for ganzoo train")
+    parser.add_argument("--data", help="real images, as for ganzoo train")
+    add_domains(parser)
     parser.add_argument("--data-root", type=path, help="folder that the data's path is relative to")
     parser.add_argument("--split", default="train", help="train (default) or test")
     parser.add_argument(
@@ -64,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     with downloading(quiet=options.json) as progress:
         evaluation = zoo.evaluate(
             options.model,
-            options.data,
+            data_name(options, "") or None,
             metrics=metrics,
             features=options.features,
             count=options.count,
@@ -92,8 +96,9 @@ def run(options: argparse.Namespace) -> int:
     ]
     print(table(HEADER, rows, elastic=0))
     first = evaluation.results[0]
+    sets = dict.fromkeys(f"{result.data} ({result.split})" for result in evaluation.results)
     print(
-        f"\n{evaluation.model} on {first.data} ({first.split}), "
+        f"\n{evaluation.model} on {', then '.join(sets)}, "
         f"{first.image_size}×{first.image_size} pixels, seed {first.seed}"
     )
     return 0

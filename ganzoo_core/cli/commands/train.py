@@ -12,10 +12,12 @@ from typing import Any
 
 from ganzoo_core.cli.options import (
     add_device,
+    add_domains,
     add_json,
     add_variant,
     completed,
     component_names,
+    data_name,
     natural,
     number,
     path,
@@ -31,6 +33,7 @@ examples:
   ganzoo train dcgan --data folder:photos --image-size 64 --steps 20000
   ganzoo train dcgan --loss minimax --set generator.width=64 --dry-run
   ganzoo train dcgan --regularizer gradient-penalty --set gradient-penalty.weight=1
+  ganzoo train dann --source mnist --target usps --out runs/adapted
   ganzoo train --resume runs/mnist
 """
 
@@ -38,6 +41,7 @@ _PARTS = {
     "generator": "generator",
     "discriminator": "discriminator",
     "encoder": "encoder",
+    "source_encoder": "encoder",
     "decoder": "generator",
     "ab": "generator",
     "ba": "generator",
@@ -55,8 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--data",
         help="digits (default), mnist, fashion-mnist, cifar10, hub:ORG/NAME, folder:PATH, "
-        "idx:PATH, npz:PATH, unpaired:A:B or paired:PATH",
+        "idx:PATH, npz:PATH, unpaired:A:B or paired:PATH; the docs' page on data has all",
     )
+    add_domains(data)
     data.add_argument("--data-root", type=path, help="folder that the data's path is relative to")
     data.add_argument("--flip", action="store_true", help="mirror images at random")
     data.add_argument(
@@ -75,7 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     terms.add_argument("--seed", type=natural, help="of everything random (default 0)")
     terms.add_argument("--precision", choices=("fp32", "bf16", "fp16"))
     for part, kind in _PARTS.items():
-        action = terms.add_argument(f"--{part}", help=f"another {part} than the recipe's")
+        flag, words = part.replace("_", "-"), part.replace("_", " ")
+        action = terms.add_argument(f"--{flag}", help=f"another {words} than the recipe's")
         completed(action, component_names(kind))
     terms.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="any other setting"
@@ -100,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _show_plan(options, settings)
     if options.resume is None:
-        options.out = options.out or _new_run_folder(options.variant, options.data or "digits")
+        options.out = options.out or _new_run_folder(options.variant, data_name(options))
     if options.processes > 1:
         return _train_together(options, settings)
     from ganzoo_core.cli.progress import observer
@@ -109,9 +115,20 @@ def run(options: argparse.Namespace) -> int:
         model = _train(options, settings, watching)
     folder = Path(model.origin.where).parent
     if options.json:
-        print_json({"run": str(folder), "model": model.origin.where, "last": watching.last_line()})
+        from ganzoo_core.evaluation.evaluating import results_of
+
+        print_json(
+            {
+                "run": str(folder),
+                "model": model.origin.where,
+                "last": watching.last_line(),
+                "results": [result.to_json() for result in results_of(model)],
+            }
+        )
     elif os.environ.get("RANK", "0") == "0":
         print(f"trained {model.variant}: {model.origin.where}")
+        if "classify" in model.verbs and "sample" not in model.verbs:
+            print(f"let it name images with: ganzoo classify {folder} --input IMAGE")
         if "sample" in model.verbs:
             print(f"draw from it with: ganzoo sample {folder} -n 64 --out grid.png")
     return 0
@@ -125,14 +142,14 @@ def _train(options: argparse.Namespace, settings: dict[str, Any], watching: Any)
         return zoo.resume(
             options.resume,
             settings=settings,
-            data=options.data,
+            data=data_name(options, ""),
             data_root=options.data_root,
             device=options.device,
             observer=watching,
         )
     return zoo.train(
         options.variant,
-        options.data or "digits",
+        data_name(options),
         out=options.resume or options.out,
         going_on=options.resume is not None,
         preset=options.preset,
@@ -185,7 +202,7 @@ def _show_plan(options: argparse.Namespace, settings: dict[str, Any]) -> int:
     blueprint = plan(
         options.variant,
         DataChoice(
-            options.data or "digits",
+            data_name(options),
             str(options.data_root) if options.data_root else None,
             options.resize_filter,
             options.broken_share,
@@ -206,8 +223,12 @@ def _show_plan(options: argparse.Namespace, settings: dict[str, Any]) -> int:
 
 
 def _new_run_folder(variant: str, data: str) -> Path:
-    kind, _, place = data.partition(":")
-    name = f"{variant.rpartition('/')[2]}-{Path(place).stem or kind}"
+    from ganzoo_core.data.compound import domains_of
+
+    domains = domains_of(data)
+    sets = [domains.source, domains.target] if domains else [data]
+    places = [Path(name.rpartition(":")[2]).stem or name.partition(":")[0] for name in sets]
+    name = "-".join([variant.rpartition("/")[2], *places])
     folder = Path("runs", name)
     number = 2
     while folder.exists():

@@ -355,7 +355,9 @@ def _drawn(
 
     models = _models(drawn({}))
     its = {path: value for path, value in asked.settings.items() if _applies(path, models)}
-    blueprint = drawn(accepted(terms.shape, models) | terms.training | its)
+    # Which parts are told the number of classes is decided where blueprints are drawn up.
+    size = {key: value for key, value in terms.shape.items() if key != "classes"}
+    blueprint = drawn(accepted(size, models) | terms.training | its)
     networks = {
         role: terms.fixed[role] if role in shared else part
         for role, part in blueprint.networks.items()

@@ -15,6 +15,9 @@ class TimmEncoderConfig(Config):
     image_size: int = Field(default=32, ge=1, le=4096)
     channels: int = Field(default=3, ge=1, le=64)
     latent_size: int = Field(default=64, ge=1, le=65536)
+    classes: int = Field(default=0, ge=0, le=65536)
+    """Classes that a linear layer on top of the code tells apart, or 0; variants that classify are
+    told by the data."""
     gaussian: bool = False
     """Give a mean and a log-variance rather than a point."""
 

@@ -15,13 +15,14 @@ SMALLEST_LOGARITHM, LARGEST_LOGARITHM = -10.0, 10.0
 
 
 class TimmEncoder(Encoder):
-    """Images to codes: the backbone's pooled features, then one linear layer."""
+    """Images to codes: the backbone's pooled features, then one linear layer, then the classes."""
 
     def __init__(self, config: TimmEncoderConfig) -> None:
         super().__init__()
         self.image_shape = (config.channels, config.image_size, config.image_size)
         self.latent_shape = (config.latent_size,)
         self.gaussian = config.gaussian
+        self.classes = config.classes
         self.backbone = _backbone(config)
         # The mean and deviation that the published weights were trained under, in [-1, 1].
         about = self.backbone.pretrained_cfg
@@ -32,15 +33,16 @@ class TimmEncoder(Encoder):
         self.to_code = nn.Linear(
             _features_of(self.backbone, config), config.latent_size * (2 if config.gaussian else 1)
         )
+        self.to_classes = nn.Linear(config.latent_size, config.classes) if config.classes else None
 
     def forward(self, images: Tensor) -> Code:
-        """Encode images [N, C, H, W] in [-1, 1]: codes [N, latent_size]."""
+        """Encode images [N, C, H, W] in [-1, 1]: codes [N, latent_size], and logits of classes."""
         mean, deviation = self.get_buffer("pixel_mean"), self.get_buffer("pixel_std")
         numbers: Tensor = self.to_code(self.backbone(((images + 1) / 2 - mean) / deviation))
-        if not self.gaussian:
-            return Code(numbers)
-        code, log_variance = numbers.chunk(2, dim=1)
-        return Code(code, log_variance.clamp(SMALLEST_LOGARITHM, LARGEST_LOGARITHM))
+        code, log_variance = numbers.chunk(2, dim=1) if self.gaussian else (numbers, None)
+        if log_variance is not None:
+            log_variance = log_variance.clamp(SMALLEST_LOGARITHM, LARGEST_LOGARITHM)
+        return Code(code, log_variance, logits=self.to_classes(code) if self.to_classes else None)
 
 
 def _features_of(backbone: nn.Module, config: TimmEncoderConfig) -> int:
