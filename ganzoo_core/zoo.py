@@ -9,6 +9,8 @@ from ganzoo_core.errors import ConfigError, DataError, RunError, UnknownNameErro
 from ganzoo_core.plugins import read_installed
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ganzoo_core.blueprint import Blueprint
     from ganzoo_core.components import Trainer
     from ganzoo_core.data import DataInfo, ImageData
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ganzoo_core.hub.upload import Published
     from ganzoo_core.model import Model
     from ganzoo_core.plugins import Installed
+    from ganzoo_core.text import Tokenizer
     from ganzoo_core.training.run import DataChoice, Observer
 
 
@@ -669,6 +672,7 @@ def _run(
     if before is not None:
         check_resumable(folder.path, before, record)
     check_data(trainer, data, blueprint.entry.name)
+    tokenizer, captions = _read_captions(trainer, data, folder)
     batches = ImageBatches(
         data,
         settings.batch_size,
@@ -677,6 +681,7 @@ def _run(
         image_size=size,
         flip=settings.flip,
         labelled=trainer.labelled,
+        captions=captions,
         other=trainer.other,
     )
     engine = Engine(
@@ -688,8 +693,31 @@ def _run(
     )
     if processes.leads and (before is None or _steps(before) != settings.steps):
         folder.begin(record if before is None else {**before, "blueprint": record["blueprint"]})
+        if tokenizer is not None:
+            tokenizer.save(folder.tokenizer)
     processes.wait()
-    return train(engine, folder, blueprint, choice, observer)
+    return train(engine, folder, blueprint, choice, observer, tokenizer)
+
+
+def _read_captions(
+    trainer: "Trainer", data: "ImageData", folder: Any
+) -> "tuple[Tokenizer | None, Tensor | None]":
+    """Return how captions become tokens, and those of every image, where a network reads them.
+
+    A run that goes on keeps the tokenizer that it began with.
+    """
+    from ganzoo_core.text import Tokenizer, captions_of, text_shape
+
+    shape = text_shape(trainer.networks)
+    if shape is None:
+        return None, None
+    vocabulary, length = shape
+    captions = captions_of(data)
+    begun = folder.tokenizer.is_file()
+    tokenizer = (
+        Tokenizer.read(folder.tokenizer) if begun else Tokenizer.trained(captions, vocabulary)
+    )
+    return tokenizer, tokenizer.encode(captions, length)
 
 
 def check_data(trainer: "Trainer", data: "ImageData", variant: str) -> None:

@@ -10,6 +10,7 @@ from ganzoo_core.components.optimizers import (
     SGD,
     Adagrad,
     Adam,
+    AdamW,
     Optimizer,
     Progress,
     RMSprop,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         drawing_from,
         mixed_seed,
     )
+    from ganzoo_core.components.text import Drawing, Prior, Reranker
     from ganzoo_core.components.trainer import (
         AuthorsWeights,
         Batch,
@@ -60,6 +62,7 @@ __all__ = [
     "SGD",
     "Adagrad",
     "Adam",
+    "AdamW",
     "AdversarialLoss",
     "AuthorsWeights",
     "Batch",
@@ -69,6 +72,7 @@ __all__ = [
     "Decoder",
     "Discriminator",
     "DiscriminatorOutput",
+    "Drawing",
     "Encoder",
     "Generator",
     "ImageNoise",
@@ -83,9 +87,11 @@ __all__ = [
     "Parts",
     "Phase",
     "PointwiseLoss",
+    "Prior",
     "Progress",
     "RMSprop",
     "Regularizer",
+    "Reranker",
     "Stage",
     "Step",
     "Trainer",
@@ -119,6 +125,7 @@ _HOMES = {
         "Translator",
     ),
     "noise": ("ImageNoise", "JointNoise", "Noise", "NoisyModule", "drawing_from", "mixed_seed"),
+    "text": ("Drawing", "Prior", "Reranker"),
     "trainer": (
         "AuthorsWeights",
         "Batch",

@@ -45,6 +45,9 @@ class Generator(nn.Module):
     """How many classes it is conditioned on; 0 where it is not."""
     codes: Mapping[str, LatentCode] = MappingProxyType({})
     """Named parts of the latent, where it has some."""
+    discrete: int = 0
+    """How many values each number of a latent can have where these are whole, from 0, as in a grid
+    of codes; 0 where they are real."""
 
     def latents(self, count: int, noise: Noise) -> Tensor:
         """Draw latents from the prior, standard normal unless a subclass says otherwise.

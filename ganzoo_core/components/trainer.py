@@ -73,6 +73,8 @@ class Batch:
     """As many images of the other domain, where there are two: the counterparts, or any."""
     labelled: "Batch | None" = None
     """As many images again, of the few whose labels a semi-supervised trainer may see."""
+    captions: Tensor | None = None
+    """[N, text_length], int64 tokens, 0 where a caption has ended; where a network reads them"""
 
     def __len__(self) -> int:
         return len(self.images)

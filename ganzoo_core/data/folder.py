@@ -62,7 +62,7 @@ class FolderSource:
         """Return what the headers of a bounded number of files, spread evenly, have in common."""
         chosen = np.linspace(0, len(self) - 1, min(len(self), HEADERS_LOOKED_AT)).astype(int)
         headers = []
-        with _opener(self.path) as opened:
+        with opened_files(self.path) as opened:
             for number in chosen:
                 try:
                     with opened(self.names[number]) as stream:
@@ -104,7 +104,7 @@ class FolderSource:
 
     def decode_by(self, read: Callable[[IO[bytes]], Bytes]) -> Iterator[Bytes | Broken]:
         """Yield what `read` makes of every file, as a block of one, or the file as broken."""
-        with _opener(self.path) as opened:
+        with opened_files(self.path) as opened:
             for name in self.names:
                 try:
                     with opened(name) as stream:
@@ -198,7 +198,7 @@ def _members(path: Path) -> list[str]:
 
 
 @contextmanager
-def _opener(path: Path) -> Iterator[Opener]:
+def opened_files(path: Path) -> Iterator[Opener]:
     """Give the function that opens one file of the folder or archive for reading."""
     if path.is_dir():
         yield lambda name: (path / name).open("rb")

@@ -6,17 +6,19 @@ from pathlib import Path
 
 from ganzoo_core.data import domains
 from ganzoo_core.data.builtin import DigitsSource, OutlinesSource
+from ganzoo_core.data.captions import find_captions
 from ganzoo_core.data.domains import Apart, Pairs
 from ganzoo_core.data.folder import find_folder
 from ganzoo_core.data.hub import HubSource
 from ganzoo_core.data.idx import find_idx, looks_like_idx
 from ganzoo_core.data.npz import find_npz
+from ganzoo_core.data.scenes import ScenesSource
 from ganzoo_core.data.source import DataInfo, Source, listed, present, single_split
 from ganzoo_core.errors import DataError, UnknownNameError
 
 SOURCES = (
-    *("digits", "digit-outlines", "mnist", "fashion-mnist", "cifar10"),
-    *("hub:", "folder:", "idx:", "npz:", "unpaired:", "paired:"),
+    *("digits", "digit-outlines", "scenes", "mnist", "fashion-mnist", "cifar10"),
+    *("hub:", "folder:", "captions:", "idx:", "npz:", "unpaired:", "paired:"),
 )
 """Every name, and every prefix that a path or a name of the Hub follows."""
 
@@ -24,7 +26,12 @@ SPLITS = ("train", "test")
 
 _Finder = Callable[[Path, str, str], Source]
 
-_FINDERS: dict[str, _Finder] = {"folder": find_folder, "idx": find_idx, "npz": find_npz}
+_FINDERS: dict[str, _Finder] = {
+    "folder": find_folder,
+    "captions": find_captions,
+    "idx": find_idx,
+    "npz": find_npz,
+}
 
 _ON_THE_HUB = {
     "mnist": ("ylecun/mnist", 28, 1, {"train": 60_000, "test": 10_000}),
@@ -52,6 +59,8 @@ def find_source(source: str, root: Path | None, split: str) -> Source | Apart | 
     if source in ("digits", "digit-outlines"):
         single_split(split, source, "take another data set to evaluate on, such as mnist")
         return DigitsSource() if source == "digits" else OutlinesSource()
+    if source == "scenes":
+        return ScenesSource(split)
     if source in _ON_THE_HUB:
         repository, side, channels, counts = _ON_THE_HUB[source]
         return HubSource(repository, split, root, DataInfo(side, channels, 10, counts[split]))

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
         Generator,
         Loss,
         Parts,
+        Prior,
         Regularizer,
+        Reranker,
         Trainer,
     )
 
@@ -66,6 +68,16 @@ def ganzoo_code_discriminator(component: str, config: Any) -> CodeDiscriminator 
 @hookspec(firstresult=True)
 def ganzoo_encoder(component: str, config: Any) -> Encoder | None:
     """Return the encoder of that name, built from its config."""
+
+
+@hookspec(firstresult=True)
+def ganzoo_prior(component: str, config: Any) -> Prior | None:
+    """Return the network of that name which draws a decoder's latents, of captions or of none."""
+
+
+@hookspec(firstresult=True)
+def ganzoo_reranker(component: str, config: Any) -> Reranker | None:
+    """Return the network of that name which says how well images show what captions say."""
 
 
 @hookspec(firstresult=True)

@@ -53,7 +53,9 @@ class Paper(_Entry):
 class Part(_Entry):
     """A network of the recipe: which component plays this role."""
 
-    kind: Literal["generator", "discriminator", "code_discriminator", "encoder"]
+    kind: Literal[
+        "generator", "discriminator", "code_discriminator", "encoder", "prior", "reranker"
+    ]
     component: ComponentName
 
 
@@ -225,6 +227,8 @@ class Components(_Entry):
     discriminators: list[ComponentEntry] = []
     code_discriminators: list[ComponentEntry] = []
     encoders: list[ComponentEntry] = []
+    priors: list[ComponentEntry] = []
+    rerankers: list[ComponentEntry] = []
     losses: list[ComponentEntry] = []
     regularizers: list[ComponentEntry] = []
     trainers: list[ComponentEntry] = []
