@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -16,11 +17,23 @@ from ganzoo_core.components import (
     ImageNoise,
     LatentCode,
     Predictor,
+    Prior,
+    Reranker,
     Translator,
     drawing_from,
 )
 from ganzoo_core.errors import UnknownNameError, UnsupportedError
 from ganzoo_core.hub.origin import Origin
+from ganzoo_core.prompting import (
+    Prompt,
+    Ranked,
+    Text,
+    drawn_latents,
+    kept_codes,
+    refuse,
+    texts_of,
+    tokens_of,
+)
 from ganzoo_core.translating import TILE, translated
 from ganzoo_core.video import (
     Recomposer,
@@ -34,6 +47,7 @@ from ganzoo_core.video import (
 
 if TYPE_CHECKING:
     from ganzoo_core.blueprint import Blueprint
+    from ganzoo_core.text import Tokenizer
 
 Progress = Callable[[int, int], None]
 Labels = int | Sequence[int] | Tensor | None
@@ -53,10 +67,13 @@ class Model:
         blueprint: "Blueprint",
         networks: Mapping[str, nn.Module],
         origin: Origin | None = None,
+        tokenizer: "Tokenizer | None" = None,
     ) -> None:
         self.blueprint = blueprint
         self.networks = dict(networks)
         self.origin = origin or Origin("fresh")
+        self.tokenizer = tokenizer
+        """How captions become tokens; None where the model takes none."""
 
     @property
     def variant(self) -> str:
@@ -67,8 +84,12 @@ class Model:
     def verbs(self) -> tuple[str, ...]:
         """What this model can do."""
         able = []
-        if self._find(Generator):
-            able += ["sample", "interpolate", "decode"]
+        generator = self._find(Generator)
+        if generator:
+            # Codes have no prior to speak of unless one was learned, and nothing lies between them.
+            able += [] if getattr(generator, "discrete", 0) else ["sample", "interpolate"]
+            able += ["sample"] if self._find(Prior) and "sample" not in able else []
+            able.append("decode")
         encoder = self._find(Encoder)
         if encoder:
             able.append("encode")
@@ -76,6 +97,8 @@ class Model:
             able.append("reconstruct")
         if getattr(encoder, "classes", 0):
             able.append("classify")
+        if self._find(Reranker):
+            able.append("score")
         if self.directions:
             able.append("translate")
         if self._recomposer:
@@ -113,6 +136,8 @@ class Model:
         seed: int = 0,
         labels: Labels = None,
         codes: Mapping[str, float] = MappingProxyType({}),
+        text: Text = None,
+        prompt: Prompt = Prompt(),  # noqa: B008 immutable
         batch_size: int = 64,
         progress: Progress | None = None,
     ) -> Tensor:
@@ -124,6 +149,8 @@ class Model:
             labels: of a conditional model: the class that all images show, or one for each image;
                 by default the classes in turn.
             codes: parts of the latent to set, such as `{"c1": 3}`; see `codes`.
+            text: of a model of captions: one for all images, or one for each.
+            prompt: of a model of captions: all that can be asked for beside the text.
             batch_size: images at a time.
             progress: called with the number of images done and `count`.
 
@@ -131,13 +158,20 @@ class Model:
             [count, channels, height, width], in [-1, 1], on the CPU
 
         Raises:
-            UnsupportedError: the model has no generator, no such class or code, or `count` or
-                `batch_size` is below 1.
+            UnsupportedError: the model has no generator, no such class or code, takes no text, or
+                `count` or `batch_size` is below 1.
         """
         drawn = []
         done = 0
         for images, _ in self.batches(
-            count, seed=seed, labels=labels, codes=codes, batch_size=batch_size
+            count,
+            seed=seed,
+            labels=labels,
+            codes=codes,
+            text=text,
+            prompt=prompt,
+            batch_size=batch_size,
+            progress=progress,
         ):
             drawn.append(images)
             done += len(images)
@@ -152,7 +186,10 @@ class Model:
         seed: int = 0,
         labels: Labels = None,
         codes: Mapping[str, float] = MappingProxyType({}),
+        text: Text = None,
+        prompt: Prompt = Prompt(),  # noqa: B008 immutable
         batch_size: int = 64,
+        progress: Progress | None = None,
     ) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Draw what `sample` draws, a batch at a time, with the labels that were asked for.
 
@@ -166,14 +203,145 @@ class Model:
         generator = self._need(Generator, "sample")
         _check_positive(count=count, batch_size=batch_size)
         asked = self._asked_labels(generator, labels, count)
+        prompt = prompt if text is None else replace(prompt, text=text)
+        latents_of = self._latents(generator, prompt, count, progress)
         for start in range(0, count, batch_size):
             numbers = range(start, min(start + batch_size, count))
             noise = ImageNoise(seed, numbers, self.device)
-            latents = generator.latents(len(numbers), noise)
+            latents = latents_of(numbers, noise)
             for name, value in codes.items():
                 latents = self._with_code(latents, name, torch.full((len(latents),), value))
             its = None if asked is None else asked[start : numbers.stop]
             yield self._generate(generator, latents, noise, its), its
+
+    def _latents(
+        self, generator: Generator, prompt: Prompt, count: int, progress: Progress | None
+    ) -> Callable[[range, ImageNoise], Tensor]:
+        """Return what draws the latents of images by their numbers: a learned prior, or its own."""
+        prior = self._prior
+        refuse(prompt, prior, generator, self.variant)
+        if prior is None:
+            return lambda numbers, noise: generator.latents(len(numbers), noise)
+        captions = tokens_of(prompt.text, count, prior, self.tokenizer, self.variant)
+        kept = kept_codes(prompt, count, self._find(Encoder), prior, self.variant)
+
+        def drawn(numbers: range, noise: ImageNoise) -> Tensor:
+            def partly(done: int, total: int) -> None:
+                if progress and done < total:
+                    progress(numbers.start + len(numbers) * done // total, count)
+
+            its = slice(numbers.start, numbers.stop)
+            with self._at_rest(prior), drawing_from(noise, prior):
+                return drawn_latents(
+                    prior,
+                    len(numbers),
+                    noise,
+                    None if captions is None else captions[its],
+                    None if kept is None else kept[its],
+                    prompt.drawing,
+                    partly,
+                )
+
+        return drawn
+
+    @property
+    def _prior(self) -> Prior | None:
+        prior = self._find(Prior)
+        return prior if isinstance(prior, Prior) else None
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether it can be asked for images of a caption."""
+        return bool(self._prior and self._prior.vocabulary)
+
+    def score(
+        self,
+        images: Tensor,
+        text: str | Sequence[str],
+        *,
+        reranker: Reranker | None = None,
+        batch_size: int = 64,
+    ) -> Tensor:
+        """Return how well images show what they are to show.
+
+        Args:
+            images: [N, C, H, W] in [-1, 1]
+            text: one caption for all, or one for each.
+            reranker: the network that judges; by default the model's own.
+            batch_size: images at a time.
+
+        Returns:
+            [N], the better the higher, on the CPU
+
+        Raises:
+            UnsupportedError: there is no reranker, it takes no such images, or there are not as
+                many captions.
+        """
+        judge = reranker or self._need(Reranker, "score")
+        if tuple(images.shape[1:]) != tuple(judge.image_shape) and judge.vocabulary:
+            raise UnsupportedError(
+                f"the reranker of {self.variant} judges images of shape "
+                f"{('N', *judge.image_shape)}, not {tuple(images.shape)}"
+            )
+        texts = texts_of(text, len(images))
+        assert texts is not None
+        tokens = None
+        if judge.vocabulary:
+            tokens = tokens_of(texts, len(texts), judge, self.tokenizer, self.variant)
+        device = self.device
+        scores = []
+        for start in range(0, len(images), batch_size):
+            its = slice(start, start + batch_size)
+            captions = texts[its] if tokens is None else tokens[its].to(device)
+            with self._at_rest(judge):
+                scores.append(judge(images[its].to(device), captions).float().cpu())
+        return torch.cat(scores)
+
+    def ranked(
+        self,
+        count: int,
+        text: str,
+        *,
+        candidates: int = 64,
+        seed: int = 0,
+        prompt: Prompt = Prompt(),  # noqa: B008 immutable
+        reranker: Reranker | None = None,
+        batch_size: int = 64,
+        progress: Progress | None = None,
+    ) -> Ranked:
+        """Draw many images of a caption and keep those that show it best.
+
+        Args:
+            count: how many to keep.
+            text: the caption.
+            candidates: how many to draw, at least `count`: those that `sample` draws.
+            seed: of the series.
+            prompt: all that can be asked for beside the text.
+            reranker: the network that judges; by default the model's own.
+            batch_size: images at a time.
+            progress: called with the number of images done and `candidates`.
+
+        Raises:
+            UnsupportedError: as `sample` and `score`, or fewer candidates than are to be kept.
+        """
+        _check_positive(count=count)
+        if candidates < count:
+            raise UnsupportedError(
+                f"{count} images cannot be kept of {candidates}; rerank at least {count}"
+            )
+        if reranker is None:
+            self._need(Reranker, "rerank")
+        images = self.sample(
+            candidates,
+            seed=seed,
+            text=text,
+            prompt=prompt,
+            batch_size=batch_size,
+            progress=progress,
+        )
+        scores = self.score(images, text, reranker=reranker, batch_size=batch_size)
+        numbers = scores.argsort(descending=True, stable=True)[:count]
+        return Ranked(images[numbers], scores[numbers], numbers)
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -501,6 +669,12 @@ class Model:
                 f"{self.variant} decodes latents of shape {('N', *wanted)}, not "
                 f"{tuple(latents.shape)}"
             )
+        codes = generator.discrete
+        if codes and (latents.is_floating_point() or _outside(latents, codes)):
+            raise UnsupportedError(
+                f"{self.variant} decodes whole numbers from 0 to {codes - 1}; give what encode "
+                "returns"
+            )
         asked = self._asked_labels(generator, labels, len(latents))
         decoded = []
         for start in range(0, len(latents), batch_size):
@@ -527,12 +701,15 @@ class Model:
         return found[space]
 
     def encode(self, images: Tensor, *, space: str = "", batch_size: int = 64) -> Tensor:
-        """Return the codes of images [N, C, H, W] (the means, of Gaussian codes), on the CPU.
+        """Return the codes of images [N, C, H, W], on the CPU.
 
-        `space` is which codes, of a model with several encoders, such as "content" or "pose".
+        They are the means of Gaussian codes, and int64 grids of discrete ones. `space` is which
+        codes, of a model with several encoders, such as "content" or "pose".
         """
         codes = self._codes_of(images, "encode", batch_size, space)
-        return torch.cat([code.mean.cpu() for code in codes])
+        return torch.cat(
+            [(code.mean if code.indices is None else code.indices).cpu() for code in codes]
+        )
 
     def classify(self, images: Tensor, *, batch_size: int = 64) -> Tensor:
         """Return how probable each class is for images [N, C, H, W]: [N, classes], on the CPU."""
@@ -684,6 +861,10 @@ def _logits(code: Code, variant: str) -> Tensor:
 def _check_method(method: str) -> None:
     if method not in ("slerp", "linear"):
         raise UnsupportedError(f"there is no interpolation {method!r}; choose slerp or linear")
+
+
+def _outside(codes: Tensor, count: int) -> bool:
+    return bool(((codes < 0) | (codes >= count)).any())
 
 
 def _check_positive(**numbers: int) -> None:

@@ -9,6 +9,8 @@ from ganzoo_core.errors import ConfigError, DataError, RunError, UnknownNameErro
 from ganzoo_core.plugins import read_installed
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ganzoo_core.blueprint import Blueprint
     from ganzoo_core.components import Trainer
     from ganzoo_core.data import ClipData, DataInfo, ImageData
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ganzoo_core.hub.upload import Published
     from ganzoo_core.model import Model
     from ganzoo_core.plugins import Installed
+    from ganzoo_core.text import Tokenizer
     from ganzoo_core.training.run import DataChoice, Observer
 
 
@@ -706,10 +709,13 @@ def _run(
     if before is not None:
         check_resumable(folder.path, before, record)
     largest = max(batch_size_of(stage, settings) for stage in trainer.stages())
-    batches = (
-        ClipBatches(clips, largest, settings.seed, processes, flip=settings.flip)
-        if wants_clips(trainer)
-        else ImageBatches(
+    tokenizer = None
+    batches: ClipBatches | ImageBatches
+    if wants_clips(trainer):
+        batches = ClipBatches(clips, largest, settings.seed, processes, flip=settings.flip)
+    else:
+        tokenizer, captions = _read_captions(trainer, images, folder)
+        batches = ImageBatches(
             images,
             largest,
             settings.seed,
@@ -717,9 +723,9 @@ def _run(
             image_size=size,
             flip=settings.flip,
             labelled=trainer.labelled,
+            captions=captions,
             other=trainer.other,
         )
-    )
     engine = Engine(
         trainer,
         batches,
@@ -729,14 +735,37 @@ def _run(
     )
     if processes.leads and (before is None or _steps(before) != settings.steps):
         folder.begin(record if before is None else {**before, "blueprint": record["blueprint"]})
+        if tokenizer is not None:
+            tokenizer.save(folder.tokenizer)
     processes.wait()
-    model = train(engine, folder, blueprint, choice, observer)
+    model = train(engine, folder, blueprint, choice, observer, tokenizer)
     if processes.leads and domains_of(choice.source) and "classify" in model.verbs:
         from ganzoo_core.evaluation.adaptation import tell_final_score
 
         root = Path(choice.root) if choice.root else None
         tell_final_score(model, choice.source, root, observer.noted)
     return model
+
+
+def _read_captions(
+    trainer: "Trainer", data: "ImageData", folder: Any
+) -> "tuple[Tokenizer | None, Tensor | None]":
+    """Return how captions become tokens, and those of every image, where a network reads them.
+
+    A run that goes on keeps the tokenizer that it began with.
+    """
+    from ganzoo_core.text import Tokenizer, captions_of, text_shape
+
+    shape = text_shape(trainer.networks)
+    if shape is None:
+        return None, None
+    vocabulary, length = shape
+    captions = captions_of(data)
+    begun = folder.tokenizer.is_file()
+    tokenizer = (
+        Tokenizer.read(folder.tokenizer) if begun else Tokenizer.trained(captions, vocabulary)
+    )
+    return tokenizer, tokenizer.encode(captions, length)
 
 
 def check_data(trainer: "Trainer", data: "ImageData", variant: str) -> None:

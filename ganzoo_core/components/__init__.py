@@ -10,6 +10,7 @@ from ganzoo_core.components.optimizers import (
     SGD,
     Adagrad,
     Adam,
+    AdamW,
     Optimizer,
     Progress,
     RMSprop,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         drawing_from,
         mixed_seed,
     )
+    from ganzoo_core.components.text import Drawing, Prior, Reranker
     from ganzoo_core.components.trainer import (
         AuthorsWeights,
         Batch,
@@ -62,6 +64,7 @@ __all__ = [
     "SGD",
     "Adagrad",
     "Adam",
+    "AdamW",
     "AdversarialLoss",
     "AuthorsWeights",
     "Batch",
@@ -73,6 +76,7 @@ __all__ = [
     "Decoder",
     "Discriminator",
     "DiscriminatorOutput",
+    "Drawing",
     "Encoder",
     "Generator",
     "ImageNoise",
@@ -88,9 +92,11 @@ __all__ = [
     "Phase",
     "PointwiseLoss",
     "Predictor",
+    "Prior",
     "Progress",
     "RMSprop",
     "Regularizer",
+    "Reranker",
     "Stage",
     "Step",
     "Trainer",
@@ -124,6 +130,7 @@ _HOMES = {
         "Translator",
     ),
     "noise": ("ImageNoise", "JointNoise", "Noise", "NoisyModule", "drawing_from", "mixed_seed"),
+    "text": ("Drawing", "Prior", "Reranker"),
     "trainer": (
         "AuthorsWeights",
         "Batch",

@@ -47,6 +47,9 @@ class Generator(nn.Module):
     """Named parts of the latent, where it has some."""
     linear: bool = False
     """Whether nothing bounds its images while it trains; in eval mode they are in [-1, 1]."""
+    discrete: int = 0
+    """How many values each number of a latent can have where these are whole, from 0, as in a grid
+    of codes; 0 where they are real."""
 
     def latents(self, count: int, noise: Noise) -> Tensor:
         """Draw latents from the prior, standard normal unless a subclass says otherwise.

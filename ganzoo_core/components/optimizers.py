@@ -39,6 +39,26 @@ class Adam(Config):
         )
 
 
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019), in PyTorch's fused form."""
+
+    name: Literal["adamw"] = "adamw"  # type: ignore[assignment]
+    weight_decay: float = Field(default=0.01, ge=0)
+
+    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimiser over `parameters`."""
+        import torch
+
+        return torch.optim.AdamW(
+            parameters,
+            lr=self.lr,
+            betas=self.betas,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
+
+
 class SGD(Config):
     """Stochastic gradient descent with momentum."""
 
@@ -101,7 +121,7 @@ class Adagrad(Config):
         )
 
 
-Optimizer = Annotated[Adam | SGD | RMSprop | Adagrad, Field(discriminator="name")]
+Optimizer = Annotated[Adam | AdamW | SGD | RMSprop | Adagrad, Field(discriminator="name")]
 """The type of an optimiser's setting; `name` chooses which."""
 
 

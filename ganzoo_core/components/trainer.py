@@ -104,6 +104,8 @@ class Batch:
     clips: Tensor | None = None
     """[N, T, channels, height, width], float, in [-1, 1]: what `Stage.clips` asks for of each clip
     of a video, of which `images` are the first frames."""
+    captions: Tensor | None = None
+    """[N, text_length], int64 tokens, 0 where a caption has ended; where a network reads them"""
 
     def __len__(self) -> int:
         return len(self.images)

@@ -1,7 +1,8 @@
 """Decoded images on disk: written whole or not at all, found by content, opened by mapping.
 
     data/index/SIGNATURE.json    which content some files had when they were last decoded
-    data/FINGERPRINT/            images.npy, labels.npy, factors.npy, about.json: the content
+    data/FINGERPRINT/            images.npy, labels.npy, factors.npy, captions.json and about.json:
+                                 the content
 
 Two processes that decode the same data at once write side by side; the first to finish gives the
 entry its name, and the second finds it there and uses it.
@@ -39,13 +40,14 @@ _TEMPORARY = ".decoding-"
 class Stored:
     """A whole entry: images [N, H, W, C] mapped read-only, labels [N] or None, class names.
 
-    Factors are None where there are none; their values are mapped read-only too.
+    Factors and captions are None where there are none; factors' values are mapped read-only too.
     """
 
     images: Bytes
     labels: Labels | None
     class_names: tuple[str, ...]
     factors: Factors | None
+    captions: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def load(folder: Path, fingerprint: str, target: PixelFormat) -> Stored | None:
         labels = np.load(entry / "labels.npy", allow_pickle=False) if about["labels"] else None
         names = tuple(about["class_names"])
         factors = _load_factors(entry, about["factors"]) if "factors" in about else None
+        captions = _load_captions(entry, shape[0]) if about.get("captions") else None
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
     if not isinstance(images, np.memmap) or (images.shape, images.dtype) != (shape, np.uint8):
@@ -118,7 +121,15 @@ def load(folder: Path, fingerprint: str, target: PixelFormat) -> Stored | None:
         if (labels.shape, labels.dtype) != (shape[:1], np.int64):
             return None
         labels.setflags(write=False)
-    return Stored(images, labels, names, factors)
+    return Stored(images, labels, names, factors, captions)
+
+
+def _load_captions(entry: Path, count: int) -> tuple[str, ...]:
+    """Read the captions of an entry; a ValueError says that they are not whole."""
+    captions = json.loads((entry / "captions.json").read_text(encoding="utf-8"))
+    if not isinstance(captions, list) or len(captions) != count:
+        raise ValueError("captions and images are not equally many")
+    return tuple(map(str, captions))
 
 
 def _load_factors(entry: Path, about: dict[str, Any]) -> Factors:
@@ -179,6 +190,7 @@ class EntryWriter:
         labels: Labels | None,
         class_names: tuple[str, ...],
         factors: Factors | None = None,
+        captions: tuple[str, ...] | None = None,
     ) -> tuple[str, Stored]:
         """Finish the entry, give it its name, and return its fingerprint and what it holds."""
         described: dict[str, object] = {
@@ -193,6 +205,8 @@ class EntryWriter:
                 "names": factors.names,
                 "sizes": factors.sizes,
             }
+        if captions is not None:
+            described["captions"] = _digest(json.dumps(captions).encode())
         fingerprint = "sha256:" + _digest(json.dumps(described).encode())
         about: dict[str, object] = {
             "count": self._count,
@@ -201,6 +215,8 @@ class EntryWriter:
         }
         if factors is not None:
             about["factors"] = {"names": factors.names, "sizes": factors.sizes}
+        if captions is not None:
+            about["captions"] = True
         with writing(self._folder):
             self._file.seek(0)
             if _write_header(self._file, self._shape(self._count)) != self._header_size:
@@ -211,6 +227,8 @@ class EntryWriter:
                 _save(self._temporary / "labels.npy", labels)
             if factors is not None:
                 _save(self._temporary / "factors.npy", factors.values)
+            if captions is not None:
+                _write(self._temporary / "captions.json", json.dumps(captions).encode())
             _write(self._temporary / "about.json", json.dumps(about).encode())
             return fingerprint, self._name(fingerprint)
 

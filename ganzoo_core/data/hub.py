@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ganzoo_core.data.captions import CAPTION_COLUMNS, tidy
 from ganzoo_core.data.pixels import BrokenImageError, Bytes, PixelFormat, read_header, read_image
 from ganzoo_core.data.source import Broken, DataInfo, Labels, stat_signature
 from ganzoo_core.errors import DataError, HubError
@@ -61,7 +62,8 @@ class HubSource:
     def signature(self) -> list[object]:
         """Return the state of the files into which `datasets` has put the rows."""
         files = [Path(file["filename"]) for file in self._data.cache_files]
-        return ["hub", self.repository, self.split, *stat_signature(files)]
+        captions = [self._caption_column] if self._caption_column else []
+        return ["hub", self.repository, self.split, *captions, *stat_signature(files)]
 
     def labels(self) -> tuple[Labels | None, tuple[str, ...]]:
         """Return the first ClassLabel column and its names, or (None, ()).
@@ -75,6 +77,13 @@ class HubSource:
         if values.dtype.kind != "i" or values.min() < 0:  # numpy has no integer for a missing one
             return None, ()
         return values.astype(np.int64), tuple(self._data.features[column].names)
+
+    def captions(self) -> tuple[str, ...] | None:
+        """Return the first column of texts that is called as captions are, or None."""
+        column = self._caption_column
+        if column is None:
+            return None
+        return tuple(tidy(text) if isinstance(text, str) else "" for text in self._data[column])
 
     def decode(self, target: PixelFormat) -> Iterator[Bytes | Broken]:
         """Yield every row as a block of one image, or as broken."""
@@ -105,6 +114,12 @@ class HubSource:
     @cached_property
     def _image_column(self) -> str:
         return str(_column_of(self._data, "Image"))
+
+    @cached_property
+    def _caption_column(self) -> str | None:
+        features = self._data.features
+        texts = {name for name, kind in features.items() if getattr(kind, "dtype", "") == "string"}
+        return next((name for name in CAPTION_COLUMNS if name in texts), None)
 
 
 def _column_of(data: Any, feature: str) -> str | None:

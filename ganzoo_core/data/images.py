@@ -15,6 +15,7 @@ from ganzoo_core.data.npz import NpzClips
 from ganzoo_core.data.pixels import RESIZE_FILTERS, Bytes, PixelFormat
 from ganzoo_core.data.source import (
     Broken,
+    CaptionedSource,
     DataInfo,
     FactoredSource,
     Labels,
@@ -32,7 +33,7 @@ class ImageData:
 
     `images` is uint8 [N, H, W, C], read-only, with H = W and C = 1 or 3; `labels` is int64 [N] or
     None, and `class_names` is empty without them. `fingerprint` depends on pixels, labels, class
-    names and factors alone, so that the same images at the same size have it wherever they lie.
+    names, factors and captions alone, so that the same images at the same size have it wherever they lie.
     `skipped` names the broken images that were left out, each as "path: reason".
 
     Where there are two sets to translate between, `other` is the second one, and `paired` says
@@ -41,6 +42,8 @@ class ImageData:
     Where it is known what each image was made from, `factors` is int64 [N, F], read-only, each
     factor's values numbered from 0; `factor_names` and `factor_sizes` (numbers of values) have F
     entries. Elsewhere it is None and they are empty.
+
+    Where images have captions, `captions` has one for each, empty where an image has none.
     """
 
     name: str
@@ -52,6 +55,7 @@ class ImageData:
     factors: Labels | None = None
     factor_names: tuple[str, ...] = ()
     factor_sizes: tuple[int, ...] = ()
+    captions: tuple[str, ...] | None = None
     other: "ImageData | None" = None
     paired: bool = False
 
@@ -228,7 +232,8 @@ def _opened(
         stored.class_names,
         decoding.fingerprint,
         decoding.skipped,
-        *((factors.values, factors.names, factors.sizes) if factors else ()),
+        *((factors.values, factors.names, factors.sizes) if factors else (None, (), ())),
+        captions=stored.captions,
     )
 
 
@@ -256,6 +261,7 @@ def _decode(
     """Decode everything into a new entry of the cache, a block at a time."""
     labels, class_names = found.labels()
     factors = found.factors() if isinstance(found, FactoredSource) else None
+    captions = found.captions() if isinstance(found, CaptionedSource) else None
     seen = len(found)
     skipped: dict[int, str] = {}
     done = 0
@@ -272,5 +278,7 @@ def _decode(
         check_broken(found.place, tuple(skipped.values()), seen, broken_share)
         if labels is not None:
             labels = np.delete(labels, list(skipped))
-        fingerprint, stored = writer.commit(labels, class_names, factors)
+        if captions is not None:
+            captions = tuple(text for n, text in enumerate(captions) if n not in skipped)
+        fingerprint, stored = writer.commit(labels, class_names, factors, captions)
     return cache.Decoding(fingerprint, seen, tuple(skipped.values())), stored

@@ -95,6 +95,14 @@ class FactoredSource(Source, Protocol):
         """Return the factors of every image, or None."""
 
 
+@runtime_checkable
+class CaptionedSource(Source, Protocol):
+    """A source that may know what its images show, in words."""
+
+    def captions(self) -> tuple[str, ...] | None:
+        """Return the caption of every image, empty where it has none; None without captions."""
+
+
 def existing(path: Path, source: str) -> Path:
     """Return `path`, or raise a DataError that points to what is there instead."""
     if present(path):

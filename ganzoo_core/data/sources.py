@@ -7,6 +7,7 @@ from pathlib import Path
 from ganzoo_core.data import domains
 from ganzoo_core.data.blended import BlendedSource
 from ganzoo_core.data.builtin import DigitsSource
+from ganzoo_core.data.captions import find_captions
 from ganzoo_core.data.changed import CHANGES, Changed
 from ganzoo_core.data.compound import PREFIXES, blend_of, domains_of, some_of
 from ganzoo_core.data.domains import Apart, Pairs
@@ -17,13 +18,14 @@ from ganzoo_core.data.idx import find_idx, looks_like_idx
 from ganzoo_core.data.mnist_m import find_mnist_m
 from ganzoo_core.data.moving import MovingSource, find_moving
 from ganzoo_core.data.npz import NpzClips, find_npz
+from ganzoo_core.data.scenes import ScenesSource
 from ganzoo_core.data.source import DataInfo, Source, listed, present, single_split
 from ganzoo_core.data.video import VideoSource, find_video
 from ganzoo_core.errors import DataError, UnknownNameError
 
 SOURCES = (
-    *("digits", "digit-outlines", "mnist", "fashion-mnist", "cifar10", "usps"),
-    *("hub:", "folder:", "idx:", "npz:", "mnist-m:", "unpaired:", "paired:"),
+    *("digits", "digit-outlines", "scenes", "mnist", "fashion-mnist", "cifar10", "usps"),
+    *("hub:", "folder:", "captions:", "idx:", "npz:", "mnist-m:", "unpaired:", "paired:"),
     *("video:", "moving-mnist:", "some:", "blended:", "domains:"),
     *(f"{change}:" for change in CHANGES),
 )
@@ -37,6 +39,7 @@ _VideoFinder = Callable[[Path, str, str, str], VideoSource | MovingSource]
 
 _FINDERS: dict[str, _Finder] = {
     "folder": find_folder,
+    "captions": find_captions,
     "idx": find_idx,
     "npz": find_npz,
     "mnist-m": find_mnist_m,
@@ -73,6 +76,8 @@ def find_source(source: str, root: Path | None, split: str) -> Source | Apart | 
     if source == "digits":
         single_split(split, source, "take another data set to evaluate on, such as mnist")
         return DigitsSource()
+    if source == "scenes":
+        return ScenesSource(split)
     if source in _ON_THE_HUB:
         repository, side, channels, counts = _ON_THE_HUB[source]
         return HubSource(repository, split, root, DataInfo(side, channels, 10, counts[split]))

@@ -38,6 +38,7 @@ MODEL_FILES = (
     "discriminator.safetensors",
     "README.md",
     "samples.png",
+    "tokenizer.json",
 )
 """The files that a model folder may have; nothing else is downloaded or published."""
 

@@ -5,6 +5,7 @@ model.safetensors    the inference networks, keys prefixed by role: `generator.â
 discriminator.safetensors   other networks, where it keeps any, in the same way
 README.md            the model card
 samples.png          what it draws
+tokenizer.json       how captions become tokens, where the model takes any
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,11 +23,12 @@ from ganzoo_core.hub.files import MODEL_FILES
 from ganzoo_core.hub.origin import Origin
 from ganzoo_core.model import Model
 from ganzoo_core.plugins import Installed
+from ganzoo_core.text import Tokenizer, text_shape
 
 if TYPE_CHECKING:
     from ganzoo_core.hub.card import Card
 
-CONFIG, WEIGHTS, DISCRIMINATOR, CARD, SAMPLES = MODEL_FILES
+CONFIG, WEIGHTS, DISCRIMINATOR, CARD, SAMPLES, TOKENIZER = MODEL_FILES
 SAMPLES_SEED = 0
 SAMPLES_COUNT = 64
 
@@ -50,6 +52,8 @@ def write_model_folder(
         _save_weights(model, kept, partial / WEIGHTS, half)
         if others:
             _save_weights(model, others, partial / DISCRIMINATOR, half)
+        if model.tokenizer is not None:
+            model.tokenizer.save(partial / TOKENIZER)
         if "sample" in model.verbs:
             images.save(model.sample(SAMPLES_COUNT, seed=SAMPLES_SEED), partial / SAMPLES)
         text = render_card(model, card or Card())
@@ -94,7 +98,21 @@ def read_model_folder(
         others = blueprint.build_networks(roles, device="meta")
         assign_weights(others, folder / DISCRIMINATOR, device)
         networks |= others
-    return Model(blueprint, networks, origin or Origin("folder", str(folder)))
+    tokenizer = _tokenizer(networks, folder / TOKENIZER)
+    return Model(blueprint, networks, origin or Origin("folder", str(folder)), tokenizer)
+
+
+def _tokenizer(networks: Mapping[str, nn.Module], file: Path) -> Tokenizer | None:
+    """Read how captions become tokens; converted models of captions may not know."""
+    shape = text_shape(networks)
+    if shape is None or not file.is_file():
+        return None
+    tokenizer = Tokenizer.read(file)
+    if tokenizer.size > shape[0]:
+        raise CheckpointError(
+            f"{file} has {tokenizer.size} tokens and the model knows {shape[0]}; get the model again"
+        )
+    return tokenizer
 
 
 def _roles_in(file: Path, blueprint: Blueprint) -> list[str]:

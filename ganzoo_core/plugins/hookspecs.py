@@ -32,7 +32,9 @@ if TYPE_CHECKING:
         Loss,
         Parts,
         Predictor,
+        Prior,
         Regularizer,
+        Reranker,
         Trainer,
     )
 
@@ -78,6 +80,16 @@ def ganzoo_composer(component: str, config: Any) -> Composer | None:
 @hookspec(firstresult=True)
 def ganzoo_predictor(component: str, config: Any) -> Predictor | None:
     """Return the network of that name that goes on with a video."""
+
+
+@hookspec(firstresult=True)
+def ganzoo_prior(component: str, config: Any) -> Prior | None:
+    """Return the network of that name which draws a decoder's latents, of captions or of none."""
+
+
+@hookspec(firstresult=True)
+def ganzoo_reranker(component: str, config: Any) -> Reranker | None:
+    """Return the network of that name which says how well images show what captions say."""
 
 
 @hookspec(firstresult=True)

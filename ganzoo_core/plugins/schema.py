@@ -54,7 +54,14 @@ class Part(_Entry):
     """A network of the recipe: which component plays this role."""
 
     kind: Literal[
-        "generator", "discriminator", "code_discriminator", "encoder", "composer", "predictor"
+        "generator",
+        "discriminator",
+        "code_discriminator",
+        "encoder",
+        "composer",
+        "predictor",
+        "prior",
+        "reranker",
     ]
     component: ComponentName
 
@@ -229,6 +236,8 @@ class Components(_Entry):
     encoders: list[ComponentEntry] = []
     composers: list[ComponentEntry] = []
     predictors: list[ComponentEntry] = []
+    priors: list[ComponentEntry] = []
+    rerankers: list[ComponentEntry] = []
     losses: list[ComponentEntry] = []
     regularizers: list[ComponentEntry] = []
     trainers: list[ComponentEntry] = []

@@ -22,6 +22,8 @@ from ganzoo_core.components import (
     Generator,
     JointNoise,
     Predictor,
+    Prior,
+    Reranker,
     Trainer,
     drawing_from,
     mixed_seed,
@@ -30,6 +32,7 @@ from ganzoo_core.model import Model
 from ganzoo_core.plugins import Hooks, Installed, Kind, Plugin
 from ganzoo_core.plugins.schema import VariantEntry
 from ganzoo_core.testing.report import NotApplicableError
+from ganzoo_core.text import text_shape
 from ganzoo_core.training.engine import Engine
 
 
@@ -131,9 +134,11 @@ class SmallBatches:
         classes: int,
         *,
         labelled: bool = False,
+        text: tuple[int, int] | None = None,
         other: str = "",
     ) -> None:
         self.image_shape = image_shape
+        self.text = text
         self.batch_size = batch_size
         self.classes = classes
         self.labelled = labelled
@@ -158,7 +163,9 @@ class SmallBatches:
     def _batch(self, position: int, size: int) -> Batch:
         chosen = torch.arange(position, position + size) % self.count
         images = random_images(self.count, self.image_shape)[chosen]
-        return Batch(images, chosen % self.classes if self.classes else None)
+        captions = random_captions(self.count, *self.text)[chosen] if self.text else None
+        labels = chosen % self.classes if self.classes else None
+        return Batch(images, labels, captions=captions)
 
     def _clips(self, position: int, size: int, frames: int) -> Batch:
         """Return clips that go from one image to another."""
@@ -204,6 +211,7 @@ def batches_for(
         batch_size,
         classes,
         labelled=bool(trainer.labelled),
+        text=text_shape(networks),
         other=trainer.other,
     )
 
@@ -220,8 +228,16 @@ def random_images(count: int, image_shape: tuple[int, int, int], seed: int = 0) 
     return nn.functional.interpolate(coarse, (height, width), mode="bilinear")
 
 
+def random_captions(count: int, vocabulary: int, length: int, seed: int = 0) -> Tensor:
+    """Return captions of one to `length` random tokens: [count, length], int64."""
+    generator = torch.Generator().manual_seed(mixed_seed(seed, 8))
+    tokens = torch.randint(1, vocabulary, (count, length), generator=generator)
+    ends = torch.randint(1, length + 1, (count, 1), generator=generator)
+    return tokens * (torch.arange(length) < ends)
+
+
 def inputs_for(network: nn.Module, count: int, seed: int = 0) -> tuple[Any, ...]:
-    """Return what the contract lets anyone give to a network: images or codes, and labels."""
+    """Return what the contract lets anyone give to a network: images or codes, labels, captions."""
     if isinstance(network, Encoder):
         return (random_images(count, network.image_shape, seed),)
     if isinstance(network, Composer):
@@ -238,6 +254,16 @@ def inputs_for(network: nn.Module, count: int, seed: int = 0) -> tuple[Any, ...]
         labels = (torch.arange(count) % classes,)
     if isinstance(network, Generator):
         return network.latents(count, noise_of(seed)), *labels
+    captions: tuple[Tensor, ...] = ()
+    if isinstance(network, Prior | Reranker) and network.vocabulary:
+        captions = (random_captions(count, network.vocabulary, network.text_length, seed),)
+    if isinstance(network, Prior):
+        with in_mode(network, training=False), torch.no_grad():
+            return network.draw(count, noise_of(seed)), *captions
+    if isinstance(network, Reranker):
+        if not captions:
+            raise NotApplicableError("it reads words, which are not made up here")
+        return random_images(count, network.image_shape, seed), *captions
     if isinstance(network, CodeDiscriminator):
         return noise_of(seed).normal(count, *network.latent_shape), *labels
     assert isinstance(network, Discriminator)

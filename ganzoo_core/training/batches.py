@@ -27,6 +27,7 @@ class ImageBatches:
         flip: mirror each image left to right with probability one half.
         labelled: so many images, the first of each class in turn, come again as
             `Batch.labelled`, shuffled on their own; none where 0.
+        captions: tokens of every image [count, text_length], int64, to come as `Batch.captions`.
         other: what `Batch.other` is to be, of data that have two sets: "paired" for the
             counterparts, flipped and cropped alike; "unpaired" for any, in an order of its own;
             "unlabelled" for any, without their labels.
@@ -46,6 +47,7 @@ class ImageBatches:
         image_size: int | None = None,
         flip: bool = False,
         labelled: int = 0,
+        captions: Tensor | None = None,
         other: Literal["", "unpaired", "unlabelled", "paired"] = "",
     ) -> None:
         self._other = data.other if other else None
@@ -66,6 +68,7 @@ class ImageBatches:
         self._processes = processes
         self._image_size = image_size or data.image_size
         self._flip = flip
+        self._captions = captions
         self._labelled = _first_of_each_class(data, labelled) if labelled else None
 
     def draw(self, position: int, size: int | None = None, shape: ClipShape | None = None) -> Batch:
@@ -81,6 +84,7 @@ class ImageBatches:
         share = size // self._processes.count
         own = slice(self._processes.rank * share, (self._processes.rank + 1) * share)
         joined = indices(len(self._data), size, position, self._seed)
+        joined_own = joined[own]
         batch = self._batch(self._data, joined, own, position, 2)
         if self._other is not None:
             if not self._paired:
@@ -89,6 +93,9 @@ class ImageBatches:
             # The same purpose draws the same flips and crops, so that pairs stay pairs.
             purpose = 2 if self._paired else 6
             batch = replace(batch, other=self._batch(self._other, joined, own, position, purpose))
+        if self._captions is not None:
+            its = self._captions[torch.from_numpy(joined_own)]
+            batch = replace(batch, captions=self._moved(its))
         if self._labelled is not None:
             order = mixed_seed(self._seed, 3)
             chosen = indices(len(self._labelled), size, position, order)

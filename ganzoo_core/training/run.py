@@ -5,6 +5,7 @@ metrics.jsonl        one line a logged step
 samples/             preview grids
 checkpoints/step-…/  everything needed to go on bit for bit
 model/               the trained model in the Hub's layout
+tokenizer.json       how captions become tokens, where a network learns from them
 """
 
 import json
@@ -41,6 +42,8 @@ from ganzoo_core.hub.folder import write_model_folder
 from ganzoo_core.hub.origin import Origin
 from ganzoo_core.model import Model
 from ganzoo_core.settings import differences
+from ganzoo_core.text import FILE as TOKENIZER
+from ganzoo_core.text import Tokenizer
 from ganzoo_core.training.checkpoints import (
     checkpoints_in,
     read_newest_checkpoint,
@@ -115,6 +118,7 @@ class RunFolder:
         self.samples = path / "samples"
         self.checkpoints = path / "checkpoints"
         self.model = path / "model"
+        self.tokenizer = path / TOKENIZER
 
     def refuse_to_overwrite(self) -> None:
         """Check that a new run can begin here.
@@ -231,6 +235,7 @@ def train(
     blueprint: Blueprint,
     data: DataChoice,
     observer: Observer,
+    tokenizer: Tokenizer | None = None,
 ) -> Model:
     """Step the engine to the end of its run, writing the run's folder on the way.
 
@@ -270,7 +275,8 @@ def train(
         if leads:
             with clock.stopped():
                 observer.checkpointing(
-                    engine.steps_done, lambda: Model(blueprint, engine.inference_networks(roles))
+                    engine.steps_done,
+                    lambda: Model(blueprint, engine.inference_networks(roles), tokenizer=tokenizer),
                 )
         tensors, facts = engine.state()
         if leads:
@@ -295,7 +301,7 @@ def train(
                     folder.log(line)
                     observer.logged(line)
             if leads and _due(step, settings.sample_every, last):
-                preview = Model(blueprint, engine.inference_networks(roles))
+                preview = Model(blueprint, engine.inference_networks(roles), tokenizer=tokenizer)
                 if "sample" in preview.verbs:
                     images.save(
                         preview.sample(PREVIEW_COUNT), folder.samples / f"step-{step:08d}.png"
@@ -313,7 +319,7 @@ def train(
     for network in networks.values():
         # As loading makes them, so that both draw the same to the last bit.
         network.to(memory_format=torch.contiguous_format).requires_grad_(False).eval()
-    model = Model(blueprint, networks, Origin("run", str(folder.model)))
+    model = Model(blueprint, networks, Origin("run", str(folder.model)), tokenizer)
     if leads:
         write_model_folder(
             model, folder.model, _card(engine, folder.record()["command"], data, clock.seconds())

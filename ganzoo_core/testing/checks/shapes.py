@@ -13,12 +13,15 @@ from ganzoo_core.components import (
     Config,
     Discriminator,
     DiscriminatorOutput,
+    Drawing,
     Encoder,
     Generator,
     Judged,
     Loss,
     Predictor,
+    Prior,
     Regularizer,
+    Reranker,
 )
 from ganzoo_core.errors import UnsupportedError
 from ganzoo_core.testing.report import NotApplicableError, NotKeptError
@@ -58,6 +61,10 @@ def shapes_and_range(component: ComponentSubject) -> None:
                 _check_images(built, component.title)
             elif isinstance(built, Predictor):
                 _check_predictor(built, component.title)
+            elif isinstance(built, Prior | Reranker):
+                _check_numbers_per_image(built, component.title)
+                if isinstance(built, Prior):
+                    _check_draws(built, component.title)
 
 
 def adversarial(loss: Loss) -> AdversarialLoss:
@@ -174,7 +181,7 @@ def _check_attributes(network: nn.Module, component: ComponentSubject) -> None:
         names.append("image_shape")
     if isinstance(network, Composer):
         names += ["content_shape", "pose_shape"]
-    elif not isinstance(network, Discriminator):
+    elif not isinstance(network, Discriminator | Reranker):
         names.append("latent_shape")
     for name in names:
         shape = getattr(network, name, None)
@@ -301,6 +308,34 @@ def _check_encoder(encoder: Encoder, title: str) -> None:
     if answer.log_variance is not None:
         _must_be_numbers("log_variance", answer.log_variance, title)
         _must_have_shape("log_variance", answer.log_variance, tuple(answer.mean.shape), title)
+
+
+def _check_numbers_per_image(network: Prior | Reranker, title: str) -> None:
+    answer = answer_of(network, inputs_for(network, COUNT))
+    if not isinstance(answer, Tensor):
+        raise NotKeptError(
+            f"a {'prior' if isinstance(network, Prior) else 'reranker'} must return a tensor with "
+            f"a number for each image, and {title} returned {_shown(answer)}"
+        )
+    _must_have_shape("what is said of images", answer, (COUNT,), title)
+    _must_be_numbers("what is said of images", answer, title)
+
+
+def _check_draws(prior: Prior, title: str) -> None:
+    latents, *captions = inputs_for(prior, COUNT)
+    _must_have_shape("latents", latents, (COUNT, *prior.latent_shape), title)
+    with in_mode(prior, training=False):
+        kept = prior.draw(COUNT, noise_of(1), *captions, kept=latents[:, :1])
+        cached, plain = (
+            prior.draw(COUNT, noise_of(2), *captions, drawing=Drawing(cache=cache))
+            for cache in (True, False)
+        )
+    if not torch.equal(kept[:, :1], latents[:, :1]):
+        raise NotKeptError(f"a prior must keep the rows that it is given, and {title} does not")
+    if not torch.equal(cached, plain):
+        raise NotKeptError(
+            f"a cache must change nothing but speed, and {title} draws other latents with it"
+        )
 
 
 def _must_have_shape(name: str, tensor: Tensor, shape: tuple[int, ...], title: str) -> None:

@@ -184,7 +184,8 @@ def inputs_unchanged(variant: VariantSubject) -> None:
     def watched(phase: Phase, batch: Batch, step: Step) -> Losses:
         # The next phase learns from the same batch.
         who = f"the phase {phase.name!r} of {variant.title}"
-        with changes_nothing(who, (batch.images, batch.labels, batch.clips)):
+        its = (batch.images, batch.labels, batch.clips, batch.captions)
+        with changes_nothing(who, its):
             return loss(phase, batch, step)
 
     engine.trainer.loss = watched  # type: ignore[method-assign]
