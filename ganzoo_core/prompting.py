@@ -1,7 +1,7 @@
 """Drawing images of captions: what was asked for, as tokens and kept codes, checked."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -26,10 +26,10 @@ class Prompt:
     text: Text = None
     """One caption for all images, or one for each; without any, images of anything."""
     image: Tensor | None = None
-    """[C, H, W] in [-1, 1], whose first rows all images keep, or one for each image: [N, C, H, W]"""
+    """[C, H, W] in [-1, 1], whose first rows all images keep, or one for each: [N, C, H, W]"""
     keep_rows: int = 0
     """How many rows of its pixels are kept."""
-    drawing: Drawing = Drawing()
+    drawing: Drawing = field(default_factory=Drawing)
     """How to draw."""
 
     @property
@@ -109,8 +109,8 @@ def kept_codes(
     height = prior.image_shape[1]
     if tuple(images.shape[1:]) != tuple(prior.image_shape) or len(images) not in (1, count):
         raise UnsupportedError(
-            f"{variant} goes on from one image of shape {tuple(prior.image_shape)}, or from one for "
-            f"each that is drawn, not from {tuple(prompt.image.shape)}"
+            f"{variant} goes on from one image of shape {tuple(prior.image_shape)}, or from one "
+            f"for each that is drawn, not from {tuple(prompt.image.shape)}"
         )
     rows, rest = divmod(prompt.keep_rows * prior.latent_shape[0], height)
     if rest or not 0 < rows < prior.latent_shape[0]:

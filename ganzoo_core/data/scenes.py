@@ -149,7 +149,8 @@ def draw(scenes: _Whole, size: int, generator: np.random.Generator) -> Bytes:
         cover = _cover(shapes[:, slot], centres[:, slot], radii[:, slot], size)
         cover *= (slot < shown)[:, None, None]
         picture += cover[..., None] * (paint[:, None, None, :] - picture)
-    return np.rint(picture).clip(0, 255).astype(np.uint8)
+    pixels: Bytes = np.rint(picture).clip(0, 255).astype(np.uint8)
+    return pixels
 
 
 def _places(shown: _Whole, relation: _Whole, generator: np.random.Generator) -> _Numbers:

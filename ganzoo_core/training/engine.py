@@ -28,6 +28,7 @@ from ganzoo_core.components import (
     drawing_from,
     mixed_seed,
 )
+from ganzoo_core.components.trainer import unchanged
 from ganzoo_core.errors import CheckpointError, ConfigError, RunError
 from ganzoo_core.nn.batch_norm import synced
 from ganzoo_core.training.processes import Processes
@@ -156,8 +157,8 @@ class Engine:
             self.position / self.batches.count,
         )
         self.losses = {}
-        if not progress.step:
-            self._begin(stage)
+        if not progress.step and stage.begin is not unchanged:
+            self._hand_over(stage)
         drawn: list[tuple[Batch, Step]] = []
         with drawing_from(self.noise, *self.networks.values()):
             for turn in self._turns:
@@ -345,7 +346,7 @@ class Engine:
         turn.phase.constrain()
 
     @torch.no_grad()
-    def _begin(self, stage: Stage) -> None:
+    def _hand_over(self, stage: Stage) -> None:
         """Let a stage put the networks in order; a network that it changes is averaged anew."""
         before = {
             role: [weight.detach().clone() for weight in self.networks[role].parameters()]
