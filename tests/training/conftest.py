@@ -22,6 +22,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     # Weights that begin far from 0 move by more than rounding within a few steps.
     "gan": {"generator.width": 32, "discriminator.width": 16, "init_range": 0.3},
     "dcgan": {"image_size": 16, "width": 8},
+    "progan": {"image_size": 16, "width": 8},
 }
 
 _context = multiprocessing.get_context("forkserver")
@@ -35,6 +36,8 @@ _context.set_forkserver_preload(
         "ganzoo_plugin_gan.networks",
         "ganzoo_plugin_gan.trainer",
         "ganzoo_plugin_dcgan.networks",
+        "ganzoo_plugin_progan.networks",
+        "ganzoo_plugin_progan.trainer",
     ]
 )
 

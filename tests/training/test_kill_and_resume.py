@@ -32,6 +32,11 @@ KINDS: dict[str, dict[str, Any]] = {
         "trainer.discriminator_optimizer.lr": 1e-3,
     },
     "16 bits with scaled gradients": {"variant": "dcgan", "precision": "fp16"},
+    "networks that grow, stages with batches of their own and average": {
+        "variant": "progan",
+        "ema": 0.9,
+        "trainer.batch_sizes": {8: 6, 16: 4},
+    },
 }
 
 

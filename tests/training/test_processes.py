@@ -34,6 +34,13 @@ KINDS: dict[str, dict[str, Any]] = {
     "synced": {"variant": "dcgan", "batch_norm": "synced", "ema": 0.9},
     "synced in 16 bits": {"variant": "dcgan", "batch_norm": "synced", "precision": "bf16"},
     "local": {"variant": "dcgan"},
+    "growing": {
+        "variant": "progan",
+        "ema": 0.9,
+        "trainer.batch_sizes": {8: 4, 16: 2},
+        # Each process compares the images of its own share; alone, an image has no variance.
+        "discriminator.group": 1,
+    },
 }
 
 
@@ -163,7 +170,7 @@ def final(run: Path) -> dict[str, Tensor]:
     return load_file(checkpoints_in(run / "checkpoints")[-1] / "state.safetensors")
 
 
-@pytest.mark.parametrize("name", ["no batch norm", "accumulated", "synced"])
+@pytest.mark.parametrize("name", ["no batch norm", "accumulated", "synced", "growing"])
 def test_losses_and_weights_are_those_of_the_joined_batch(
     name: str, launched: Jobs, alone: Callable[[str], Path]
 ) -> None:
@@ -182,7 +189,7 @@ def test_synced_batch_norm_trains_in_16_bits(launched: Jobs, alone: Callable[[st
         assert theirs == pytest.approx(its, rel=0.05, abs=0.05)
 
 
-@pytest.mark.parametrize("name", ["no batch norm", "accumulated", "synced"])
+@pytest.mark.parametrize("name", ["no batch norm", "accumulated", "synced", "growing"])
 def test_training_moves_weights_by_more_than_rounding(
     name: str, launched: Jobs, tiny: Tiny, tmp_path: Path
 ) -> None:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 from ganzoo_core.plugins import hookimpl
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ganzoo_core.components import (
+        AuthorsWeights,
         Config,
         Discriminator,
         Generator,
@@ -50,3 +53,10 @@ def ganzoo_trainer(component: str, config: Any, parts: Parts) -> Trainer:
     from ganzoo_plugin_progan.trainer import ProgressiveTrainer
 
     return ProgressiveTrainer(config, parts)
+
+
+@hookimpl
+def ganzoo_read_checkpoint(variant: str, file: Path) -> AuthorsWeights:
+    from ganzoo_plugin_progan.checkpoints import read
+
+    return read(file)
