@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ganzoo_core.data import ClipData, indices, open_clips
 from ganzoo_core.data.clips import check_lengths
+from ganzoo_core.data.order import Indices
 from ganzoo_core.errors import DataError
 from ganzoo_core.model import Model
 from ganzoo_core.video import image_shape_of
@@ -53,7 +54,7 @@ class Footage:
             progress=progress,
         )
 
-    def chosen(self, count: int, seed: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    def chosen(self, count: int, seed: int) -> Indices:
         """Return the numbers of `count` different clips: [count].
 
         Raises:
@@ -66,9 +67,7 @@ class Footage:
             )
         return indices(len(self.data), count, 0, seed)
 
-    def frames(
-        self, clips: Sequence[int], times: "np.ndarray[tuple[int, int], np.dtype[np.int64]]"
-    ) -> Tensor:
+    def frames(self, clips: Sequence[int], times: Indices) -> Tensor:
         """Return frames of clips [N] at times [N, T]: [N, T, C, H, W] in [-1, 1]."""
         pixels = self.data.frames(np.asarray(clips, dtype=np.int64), times)
         return torch.from_numpy(pixels).permute(0, 1, 4, 2, 3).float().div_(127.5).sub_(1)
@@ -88,8 +87,8 @@ def swap_grid(
 ) -> Tensor:
     """Show the contents of some clips in the poses of another one.
 
-    The left column has a frame of each of `rows` clips, the upper row frames of one more clip; where
-    they meet is the content of the left one in the pose of the upper one.
+    The left column has a frame of each of `rows` clips, the upper row frames of one more clip;
+    where they meet is the content of the left one in the pose of the upper one.
 
     Returns:
         [(rows + 1) × (columns + 1), C, H, W] in [-1, 1], row by row; the corner is white.

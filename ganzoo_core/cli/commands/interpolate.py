@@ -37,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--space",
         choices=("latent", "pose"),
-        default="latent",
-        help="latents (default), or poses of videos, which --data names",
+        help="latents, or poses of videos, which --data names (default: what the model has)",
     )
     add_videos(parser, required=False)
     parser.add_argument(
@@ -65,9 +64,10 @@ def run(options: argparse.Namespace) -> int:
 
     images.check_format(options.out)
     model = zoo.load(options.model, device=options.device)
+    space = options.space or ("pose" if "swap" in model.verbs else "latent")
     walks = (
         _between_poses(model, options)
-        if options.space == "pose"
+        if space == "pose"
         else model.interpolate(
             options.pairs, options.frames, seed=options.seed, method=options.method
         )
