@@ -472,11 +472,7 @@ class Model:
         Raises:
             UnsupportedError: the model predicts nothing, or takes no such clips.
         """
-        if self._predictor is None:
-            raise UnsupportedError(
-                f"{self.variant} cannot predict: it has no network that goes on with a video; what "
-                f"it can do: {', '.join(self.verbs) or 'nothing'}"
-            )
+        self.check_predicts()
         check_frames(past, image_shape_of(self._kept), self.variant, 5)
         _check_positive(future=future, batch_size=batch_size, frames=past.shape[1])
         made = []
@@ -485,6 +481,18 @@ class Model:
                 given = past[part].to(self.device)
                 made.append(predicted(self._kept, given, future, seed, part.start).float().cpu())
         return torch.cat(made)
+
+    def check_predicts(self) -> None:
+        """Check that the model goes on with videos.
+
+        Raises:
+            UnsupportedError: it does not.
+        """
+        if self._predictor is None:
+            raise UnsupportedError(
+                f"{self.variant} cannot predict: it has no network that goes on with a video; what "
+                f"it can do: {', '.join(self.verbs) or 'nothing'}"
+            )
 
     def interpolate_poses(
         self,

@@ -23,6 +23,8 @@ COMMANDS = {
     "latent": "draw the latent space of a trained model",
     "interpolate": "walk between latents of a trained model",
     "translate": "translate images from one domain to the other",
+    "swap": "show the contents of some videos in the poses of another",
+    "predict": "go on with videos",
     "load": "load a trained model and show what it is",
     "fetch": "download weights for later",
     "weights": "show, verify or remove pretrained weights",

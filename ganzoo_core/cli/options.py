@@ -52,6 +52,16 @@ def data_name(options: argparse.Namespace, default: str = "digits") -> str:
     return joined or options.data or default
 
 
+def add_videos(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """Add where videos come from."""
+    parser.add_argument("--data", required=required, help="videos, as for ganzoo train")
+    parser.add_argument("--data-root", type=path, help="folder that the data's path is relative to")
+    parser.add_argument("--split", default="train", help="train (default) or test")
+    parser.add_argument(
+        "--resize-filter", default="lanczos", help="lanczos (default), bicubic, bilinear or box"
+    )
+
+
 def add_variant(parser: argparse.ArgumentParser, **options: Any) -> None:
     """Add the positional name of a variant, completed from what is installed."""
     completed(parser.add_argument("variant", help="name of a variant", **options), variant_names)

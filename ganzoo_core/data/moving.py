@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganzoo_core.components.noise import mixed_seed
 from ganzoo_core.data.idx import find_idx
 from ganzoo_core.data.order import Indices
 from ganzoo_core.data.pixels import Bytes, PixelFormat
 from ganzoo_core.data.source import DataInfo, Labels
 from ganzoo_core.errors import DataError
+from ganzoo_core.seeds import mixed_seed
 
 SEED = 0
 """Of all clips."""

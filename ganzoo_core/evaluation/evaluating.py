@@ -9,7 +9,7 @@ from PIL import Image
 from torch import nn
 
 from ganzoo_core import images
-from ganzoo_core.data import ImageData, open_images
+from ganzoo_core.data import ClipData, ImageData, open_clips, open_images
 from ganzoo_core.errors import RunError, UnknownNameError, UnsupportedError
 from ganzoo_core.evaluation.drawing import generator_of
 from ganzoo_core.evaluation.evidence import LEAST_RECOGNISED, Evidence
@@ -29,6 +29,7 @@ from ganzoo_core.evaluation.result import (
     read_evaluation,
     write_evaluation,
 )
+from ganzoo_core.evaluation.videos import ClipEvidence
 from ganzoo_core.files import whole_file
 from ganzoo_core.hub.card import record_evaluation
 from ganzoo_core.model import Model
@@ -56,6 +57,28 @@ def evaluate(
     chosen = _checked_metrics(model, metrics)
     folder = place_of(model) if write else None
     shape = image_shape(model)
+    if _of_clips(model, chosen):
+        clips = open_clips(
+            data,
+            image_size=shape[1],
+            channels=shape[0],
+            root=data_root,
+            split=split,
+            resize_filter=resize_filter,
+            progress=(lambda done, total: progress("decoded", done, total)) if progress else None,
+        )
+        chosen = chosen or _clip_metrics(model, clips)
+        filmed = ClipEvidence(
+            model,
+            clips,
+            split=split,
+            count=count,
+            seed=seed,
+            batch_size=batch_size,
+            progress=progress,
+        )
+        figures = [figure for key in chosen for figure in MEASURES[key].figures(filmed)]
+        return _recorded(model, filmed, figures, resize_filter, folder)
 
     def open_split(split: str) -> ImageData:
         return open_images(
@@ -92,6 +115,22 @@ def evaluate(
     for needed in (needed for key in chosen for needed in MEASURES[key].splits):
         evidence.of_split(needed)  # now, and not after all images have been drawn
     figures = [figure for key in chosen for figure in MEASURES[key].figures(evidence)]
+    evaluation = _recorded(model, evidence, figures, resize_filter, folder)
+    if folder and "memorisation" in chosen:
+        picture = nearest_picture(evidence)
+        with whole_file(folder / "nearest.png") as partial:
+            picture.save(partial, "PNG")
+    return evaluation
+
+
+def _recorded(
+    model: Model,
+    evidence: Evidence | ClipEvidence,
+    figures: Sequence[Figure],
+    resize_filter: str,
+    folder: Path | None,
+) -> Evaluation:
+    """Return what was measured, written down where the model lies in one of the user's folders."""
     evaluation = Evaluation(
         model.blueprint.variant.full_name,
         weights_hash(nn.ModuleDict(kept(model))),
@@ -102,11 +141,35 @@ def evaluate(
         card = Path(model.origin.where) / "README.md"
         if card.is_file():
             record_evaluation(card, model.blueprint.entry, whole.to_json()["results"])
-        if "memorisation" in chosen:
-            picture = nearest_picture(evidence)
-            with whole_file(folder / "nearest.png") as partial:
-                picture.save(partial, "PNG")
     return evaluation
+
+
+def _of_clips(model: Model, chosen: Sequence[str] | None) -> bool:
+    """Say whether a model is measured on videos.
+
+    Raises:
+        UnsupportedError: some of the metrics are of videos and some of images.
+    """
+    if chosen is None:
+        return bool({"swap", "predict"} & set(model.verbs))
+    of_clips = {key: MEASURES[key].of_clips for key in chosen}
+    if len(set(of_clips.values())) > 1:
+        raise UnsupportedError(
+            f"{', '.join(key for key in chosen if of_clips[key])} measure videos and "
+            f"{', '.join(key for key in chosen if not of_clips[key])} single images; evaluate them "
+            "one after the other"
+        )
+    return all(of_clips.values())
+
+
+def _clip_metrics(model: Model, data: ClipData) -> tuple[str, ...]:
+    """Return the metrics of videos that suit what a model can do and what is known of the data."""
+    known = bool(data.factor_names)
+    return tuple(
+        key
+        for key, measure in MEASURES.items()
+        if measure.of_clips and measure.verb in model.verbs and (known or not measure.needs_factors)
+    )
 
 
 def default_metrics(model: Model, data: ImageData, features: Features | None) -> tuple[str, ...]:
@@ -131,7 +194,11 @@ def default_metrics(model: Model, data: ImageData, features: Features | None) ->
         chosen += ["translation-l1", "translation-psnr"]
         chosen += ["translation-ssim"] if data.image_size >= WINDOW else []
     if "encode" in model.verbs and data.factors is not None:
-        chosen += [key for key, measure in MEASURES.items() if measure.needs_factors]
+        chosen += [
+            key
+            for key, measure in MEASURES.items()
+            if measure.needs_factors and not measure.of_clips
+        ]
     if not chosen and "classify" in model.verbs and data.labels is not None:
         chosen += ["classification-error"]
     if not chosen and "translate" in model.verbs:
@@ -227,10 +294,12 @@ def kept(model: Model) -> Mapping[str, nn.Module]:
     return {role: model.networks[role] for role in model.blueprint.entry.recipe.inference}
 
 
-def _result(figure: Figure, evidence: Evidence, resize_filter: str) -> Result:
+def _result(figure: Figure, evidence: Evidence | ClipEvidence, resize_filter: str) -> Result:
     from ganzoo_core.training.run import public_name
 
-    features = evidence.features if figure.over_features else None
+    features = None
+    if isinstance(evidence, Evidence) and figure.over_features:
+        features = evidence.features
     split = figure.split or evidence.split
     data = evidence.of_split(split)
     return Result(

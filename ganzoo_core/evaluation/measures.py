@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -53,6 +53,7 @@ from ganzoo_core.evaluation.metrics.similarity import (
 )
 from ganzoo_core.evaluation.metrics.sliced_wasserstein import sliced_wasserstein
 from ganzoo_core.evaluation.metrics.two_sample import maximum_mean_discrepancy
+from ganzoo_core.evaluation.videos import STEPS, ClipEvidence
 from ganzoo_core.model import slerp
 
 VALIDATION = 1000
@@ -92,15 +93,18 @@ class Measure:
     """A metric: what it is, what a model must be able to do for it, and how it is measured."""
 
     summary: str
-    verb: Literal["sample", "reconstruct", "encode", "classify", "translate"]
+    verb: Literal["sample", "reconstruct", "encode", "classify", "translate", "swap", "predict"]
     keep: frozenset[str]
     """What it needs of the generated images; see `Evidence`."""
-    figures: Callable[[Evidence], list[Figure]]
+    figures: Callable[[Any], list[Figure]]
+    """Measures an `Evidence`, or a `ClipEvidence` where it is `of_clips`."""
     over_features: bool = True
     splits: tuple[str, ...] = ()
     """Splits of the data that it needs, whichever was asked for."""
     needs_factors: bool = False
     """Whether the data must say what their images were made from."""
+    of_clips: bool = False
+    """Whether it measures a model on videos."""
 
 
 def _fid(evidence: Evidence) -> list[Figure]:
@@ -466,6 +470,55 @@ def _labels(data: ImageData, chosen: Tensor) -> Tensor:
     return torch.from_numpy(data.labels[chosen.numpy()])
 
 
+def _probes(evidence: ClipEvidence) -> list[Figure]:
+    counts = (len(evidence.codes.clips), 0)
+    return [
+        Figure(
+            f"{name} from {place}" if place != "chance" else f"{name} by chance",
+            share,
+            "neither",
+            *counts,
+            over_features=False,
+        )
+        for name, shares in evidence.probed().items()
+        for place, share in shares.items()
+    ]
+
+
+def _scene_accuracy(evidence: ClipEvidence) -> list[Figure]:
+    counts = (len(evidence.codes.clips), 0)
+    return [
+        Figure(f"scene accuracy from {space}", share, "neither", *counts, over_features=False)
+        for space, share in evidence.told_apart().items()
+    ]
+
+
+def _recomposition(evidence: ClipEvidence) -> list[Figure]:
+    made, copied = evidence.recomposed
+    counts = (len(made), len(made))
+    return [
+        Figure("recomposition MSE", _mean(made), "lower", *counts, over_features=False),
+        Figure("MSE of the other frame", _mean(copied), "neither", *counts, over_features=False),
+    ]
+
+
+def _prediction(evidence: ClipEvidence) -> list[Figure]:
+    ahead = evidence.ahead
+    clips, future = ahead.predicted.shape
+    figures = []
+    for errors, what, better in (
+        (ahead.predicted, "prediction MSE", "lower"),
+        (ahead.copied, "MSE of the last frame", "neither"),
+    ):
+        shown = {f"{what} at {step}": errors[:, step - 1] for step in STEPS if step <= future}
+        shown[f"{what} over {future}"] = errors.mean(1)
+        figures += [
+            Figure(name, _mean(each), better, clips, clips, over_features=False)  # type: ignore[arg-type]
+            for name, each in shown.items()
+        ]
+    return figures
+
+
 def _disentangled(evidence: Evidence, scores: Mapping[str, float]) -> list[Figure]:
     counts = (len(evidence.coded.codes), 0)
     return [
@@ -515,6 +568,24 @@ def _translated(summary: str, figures: Callable[[Evidence], list[Figure]]) -> Me
 
 def _encoded(summary: str, figures: Callable[[Evidence], list[Figure]]) -> Measure:
     return Measure(summary, "encode", frozenset(), figures, over_features=False, needs_factors=True)
+
+
+def _filmed(
+    summary: str,
+    verb: Literal["swap", "predict"],
+    figures: Callable[[ClipEvidence], list[Figure]],
+    *,
+    needs_factors: bool = False,
+) -> Measure:
+    return Measure(
+        summary,
+        verb,
+        frozenset(),
+        figures,
+        over_features=False,
+        needs_factors=needs_factors,
+        of_clips=True,
+    )
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -616,5 +687,26 @@ MEASURES: Mapping[str, Measure] = {
     "mig": _encoded("mutual information gap of codes and factors", _mutual_information_gap),
     "sap": _encoded("gap of the two dimensions that tell most", _attribute_predictability),
     "dci": _encoded("disentanglement, completeness and informativeness", _dci),
+    "recomposition": _filmed(
+        "squared error of frames made of another frame's content and their own pose, of videos",
+        "swap",
+        _recomposition,
+    ),
+    "scene-accuracy": _filmed(
+        "pairs of poses, and of contents, told to be of one video or two, in per cent",
+        "swap",
+        _scene_accuracy,
+    ),
+    "probes": _filmed(
+        "what is known of videos read off content and off pose by linear classifiers, in per cent",
+        "swap",
+        _probes,
+        needs_factors=True,
+    ),
+    "prediction": _filmed(
+        "squared error of predicted frames beside that of the last frame given, of videos",
+        "predict",
+        _prediction,
+    ),
 }
 """Every metric by the name that `--metrics` takes."""

@@ -140,7 +140,7 @@ def test_pickled_labels_are_refused(path: Path, pictures: Array) -> None:
         (np.array([["a"]]).reshape(1, 1, 1), "must be uint8 or float"),
         (np.zeros((0, 4, 4), dtype=np.uint8), "is empty"),
         (np.zeros((2, 4, 0), dtype=np.uint8), "is empty"),
-        (np.zeros((2, 5, 5, 5), dtype=np.uint8), "number of channels"),
+        (np.zeros((2, 3, 5, 5, 5), dtype=np.uint8), "number of channels"),
         (np.zeros((2, 5), dtype=np.uint8), r"uint8 of shape \[2, 5\]"),
         (np.uint8(3), r"uint8 of shape \[\]"),
     ],

@@ -1,14 +1,30 @@
-"""Walk between pairs of latents of a trained model."""
+"""Walk between pairs of latents of a trained model, or between poses in videos."""
 
 import argparse
+from typing import TYPE_CHECKING
 
-from ganzoo_core.cli.options import add_device, add_json, add_model, natural, path, positive
+from ganzoo_core.cli.options import (
+    add_device,
+    add_json,
+    add_model,
+    add_videos,
+    natural,
+    path,
+    positive,
+)
 from ganzoo_core.cli.render import print_json
+from ganzoo_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganzoo_core.model import Model
 
 EXAMPLES = """\
 examples:
   ganzoo interpolate runs/mnist --out walk.png
   ganzoo interpolate runs/mnist --pairs 16 --frames 60 --method linear --out walk.gif
+  ganzoo interpolate drnet.sprites --space pose --data video:sprites:character --out poses.gif
 """
 
 
@@ -18,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", type=positive, default=8, help="how many walks (default 8)")
     parser.add_argument("--frames", type=positive, default=16, help="images a walk (default 16)")
     parser.add_argument("--seed", type=natural, default=0, help="of the latents (default 0)")
+    parser.add_argument(
+        "--space",
+        choices=("latent", "pose"),
+        help="latents, or poses of videos, which --data names (default: what the model has)",
+    )
+    add_videos(parser, required=False)
     parser.add_argument(
         "--method",
         choices=("slerp", "linear"),
@@ -42,8 +64,13 @@ def run(options: argparse.Namespace) -> int:
 
     images.check_format(options.out)
     model = zoo.load(options.model, device=options.device)
-    walks = model.interpolate(
-        options.pairs, options.frames, seed=options.seed, method=options.method
+    space = options.space or ("pose" if "swap" in model.verbs else "latent")
+    walks = (
+        _between_poses(model, options)
+        if space == "pose"
+        else model.interpolate(
+            options.pairs, options.frames, seed=options.seed, method=options.method
+        )
     )
     if options.out.suffix.lower() in clips.FORMATS:
         images.save_animation(list(walks.unbind(1)), options.out)
@@ -56,3 +83,26 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(f"{options.pairs} walks of {options.frames} images: {options.out}")
     return 0
+
+
+def _between_poses(model: "Model", options: argparse.Namespace) -> "Tensor":
+    from ganzoo_core.footage import Footage, pose_walks
+
+    model.recomposer("interpolate between poses")
+    if options.data is None:
+        raise ConfigError("poses are those of videos: name some with --data")
+    footage = Footage(
+        model,
+        options.data,
+        root=options.data_root,
+        split=options.split,
+        resize_filter=options.resize_filter,
+    )
+    return pose_walks(
+        model,
+        footage,
+        walks=options.pairs,
+        frames=options.frames,
+        seed=options.seed,
+        method=options.method,
+    )

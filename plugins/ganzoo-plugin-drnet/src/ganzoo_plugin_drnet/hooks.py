@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 from ganzoo_core.plugins import hookimpl
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ganzoo_core.components import (
+        AuthorsWeights,
         CodeDiscriminator,
         Composer,
         Config,
@@ -57,6 +60,13 @@ def ganzoo_predictor(component: str, config: Any) -> Predictor:
     from ganzoo_plugin_drnet.networks import PoseLSTM
 
     return PoseLSTM(config)
+
+
+@hookimpl
+def ganzoo_read_checkpoint(variant: str, file: Path) -> AuthorsWeights:
+    from ganzoo_plugin_drnet import checkpoints
+
+    return checkpoints.read(variant, file)
 
 
 @hookimpl
