@@ -59,7 +59,8 @@ def convert(
         components |= weights.components
         recognised.append(f"{file.name}: {weights.recognised}")
     blueprint = draw_up(installed, found.full_name, settings | (asked or {}), components=components)
-    needed = blueprint.entry.recipe.inference
+    recipe = blueprint.entry.recipe
+    needed = [role for role in recipe.inference if role not in recipe.optional]
     missing = [role for role in needed if role not in states]
     if missing:
         raise CheckpointError(

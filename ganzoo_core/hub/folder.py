@@ -23,6 +23,7 @@ from ganzoo_core.hub.files import MODEL_FILES
 from ganzoo_core.hub.origin import Origin
 from ganzoo_core.model import Model
 from ganzoo_core.plugins import Installed
+from ganzoo_core.plugins.schema import Recipe
 from ganzoo_core.text import Tokenizer, text_shape
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def write_model_folder(
     """
     from ganzoo_core.hub.card import Card, render_card
 
-    kept = model.blueprint.entry.recipe.inference
+    kept = [role for role in model.blueprint.entry.recipe.inference if role in model.networks]
     others = [role for role in model.networks if role not in kept]
     with whole_folder(folder) as partial:
         write_json(partial / CONFIG, model.blueprint.to_json())
@@ -91,7 +92,8 @@ def read_model_folder(
         GanzooError: a plugin that it needs is missing, or the config is malformed.
     """
     blueprint = restore(installed, read_json(folder / CONFIG), str(folder / CONFIG))
-    networks = blueprint.build_networks(list(blueprint.entry.recipe.inference), device="meta")
+    roles = _kept_roles(blueprint.entry.recipe, folder / WEIGHTS)
+    networks = blueprint.build_networks(roles, device="meta")
     assign_weights(networks, folder / WEIGHTS, device)
     if (folder / DISCRIMINATOR).is_file():
         roles = _roles_in(folder / DISCRIMINATOR, blueprint)
@@ -100,6 +102,20 @@ def read_model_folder(
         networks |= others
     tokenizer = _tokenizer(networks, folder / TOKENIZER)
     return Model(blueprint, networks, origin or Origin("folder", str(folder)), tokenizer)
+
+
+def _kept_roles(recipe: Recipe, file: Path) -> list[str]:
+    """Return the networks that a model has: those of the recipe, unless they are optional."""
+    from safetensors import SafetensorError, safe_open
+
+    if not recipe.optional:
+        return list(recipe.inference)
+    try:
+        with safe_open(file, framework="pt") as weights:
+            there = {name.partition(".")[0] for name in weights.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError):
+        return list(recipe.inference)  # whoever reads the weights says what is wrong with them
+    return [role for role in recipe.inference if role in there or role not in recipe.optional]
 
 
 def _tokenizer(networks: Mapping[str, nn.Module], file: Path) -> Tokenizer | None:

@@ -76,6 +76,8 @@ class Recipe(_Entry):
     trainer: ComponentName
     inference: list[Role] = Field(min_length=1)
     """The networks that a trained model keeps, in the order in which its card lists them."""
+    optional: list[Role] = []
+    """Those of them that a converted model may lack, since no published file holds them."""
 
 
 class Preset(_Entry):

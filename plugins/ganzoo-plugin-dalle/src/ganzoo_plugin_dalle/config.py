@@ -78,10 +78,10 @@ class StridedConfig(GridConfig):
     """Residual blocks beside the codes."""
     code_size: int = Field(default=512, ge=1, le=65536)
     """Numbers of an entry of the codebook."""
-    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
-    """Of each channel's pixels in [0, 1], which is taken off before encoding."""
-    deviation: tuple[float, ...] = (0.5, 0.5, 0.5)
-
+    mean: float = Field(default=0.5, ge=-10, le=10)
+    """What is taken off pixels in [0, 1] before encoding; its first versions took off nothing."""
+    deviation: float = Field(default=0.5, gt=0, le=10)
+    """What they are divided by then."""
     likelihood: Literal["l1", "l2"] = "l2"
 
 
@@ -94,26 +94,12 @@ class TextConfig(GridConfig):
     """Tokens of a caption; more are cut off."""
 
 
-class HeadedConfig(TextConfig):
-    """A transformer's size."""
+class TransformerConfig(TextConfig):
+    """Section 2.2 and appendix B.1: 12 billion weights in 64 layers of 62 heads."""
 
     width: int = Field(default=3968, ge=2, le=65536)
     layers: int = Field(default=64, ge=1, le=1024)
     heads: int = Field(default=62, ge=1, le=1024)
-
-    @model_validator(mode="after")
-    def _has_heads(self) -> Self:
-        if self.width % self.heads:
-            raise PydanticCustomError(
-                "heads",
-                "width {width} is no multiple of {heads} heads; set another width or heads",
-                {"width": self.width, "heads": self.heads},
-            )
-        return self
-
-
-class TransformerConfig(HeadedConfig):
-    """Section 2.2 and appendix B.1: 12 billion weights in 64 layers of 62 heads."""
 
     attention: tuple[Attention, ...] = Field(
         default=("row", "column", "row", "row"), min_length=1, max_length=1024
@@ -133,25 +119,44 @@ class TransformerConfig(HeadedConfig):
             raise PydanticCustomError("kernel", "it must be odd")
         return kernel
 
+    @model_validator(mode="after")
+    def _has_heads(self) -> Self:
+        if self.width % self.heads:
+            raise PydanticCustomError(
+                "heads",
+                "width {width} is no multiple of {heads} heads; set another width or heads",
+                {"width": self.width, "heads": self.heads},
+            )
+        return self
 
-class RotaryConfig(HeadedConfig):
+
+class RotaryConfig(TextConfig):
     """DALLE-pytorch's transformer: rotary positions, shifted tokens, scaled layers, gated units."""
 
+    width: int = Field(default=512, ge=4, le=65536)
+    layers: int = Field(default=2, ge=1, le=1024)
+    heads: int = Field(default=8, ge=1, le=1024)
     head_size: int = Field(default=64, ge=2, le=1024)
     attention: tuple[Attention, ...] = Field(default=("full",), min_length=1, max_length=1024)
     kernel: int = Field(default=5, ge=1, le=255)
     rotary: bool = True
-    """Else positions of text, rows and columns have embeddings of their own."""
-    rotary_size: int = Field(default=64, ge=1, le=1024)
-    """Numbers of each head that are turned by the position."""
-    shift_tokens: bool = False
-    """Whether each place sees a part of the one before, above and to the left."""
+    """Whether positions turn queries, keys and values; else they have embeddings."""
+    rotary_size: int = Field(default=60, ge=1, le=1024)
+    """Numbers of each head that are turned."""
+    shift_tokens: bool = True
+    """Whether a half of what each place holds is that of the places before, or above and left."""
+    sandwich: bool = False
+    """Whether layers are normalised after they have computed, too."""
     stable: bool = False
-    """Whether the logits' input is divided by its largest value, as `stable` does there."""
+    """Whether the last layer's numbers are divided by the largest of them."""
 
     @model_validator(mode="after")
-    def _has_heads(self) -> Self:
-        return self  # heads × head_size need not be the width here
+    def _has_quarters(self) -> Self:
+        if self.width % 4 or self.rotary_size > self.head_size:
+            raise PydanticCustomError(
+                "rotary", "width must be a multiple of 4, and rotary_size at most head_size"
+            )
+        return self
 
 
 class CLIPConfig(TextConfig):

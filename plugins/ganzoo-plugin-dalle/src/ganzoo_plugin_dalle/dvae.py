@@ -8,17 +8,81 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganzoo_core.components import Code, Encoder, Generator, Noise
-from ganzoo_plugin_dalle.config import DVAEConfig, DVAEDecoderConfig
+from ganzoo_plugin_dalle.config import DVAEConfig, DVAEDecoderConfig, GridConfig
 
 
-class DVAEEncoder(Encoder):
-    """q(z|x): logits of K codes at each place of the grid."""
+class CodeEncoder(Encoder):
+    """q(z|x): logits of K codes at each place of the grid, as subclasses' `logits` has them."""
 
-    def __init__(self, config: DVAEConfig) -> None:
+    def __init__(self, config: GridConfig) -> None:
         super().__init__()
         self.image_shape = (config.channels, config.image_size, config.image_size)
         self.latent_shape = (config.side, config.side)
         self.codes = config.codes
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Return the logits [N, K, h, w] of images [N, C, H, W] in [-1, 1]."""
+        raise TypeError(f"{type(self).__name__} does not implement logits")
+
+    def forward(self, images: Tensor) -> Code:
+        """Encode images [N, C, H, W] in [-1, 1]: logits [N, K, h, w] and codes [N, h, w]."""
+        logits = self.logits(images)
+        return Code(logits, indices=logits.argmax(1))
+
+
+class CodeDecoder(Generator):
+    """p(x|z), as subclasses' `statistics` have it, and the uniform prior over codes."""
+
+    def __init__(self, config: GridConfig, likelihood: str, epsilon: float = 0.0) -> None:
+        super().__init__()
+        self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.latent_shape = (config.side, config.side)
+        self.discrete = config.codes
+        self.likelihood = likelihood
+        self.epsilon = epsilon
+
+    def latents(self, count: int, noise: Noise) -> Tensor:
+        """Draw codes from the uniform prior: [count, h, w], int64."""
+        return noise.integers(self.discrete, count, *self.latent_shape)
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Decode codes [N, h, w], int64: the mode of p(x|z), [N, C, H, W] in [-1, 1]."""
+        shares = functional.one_hot(latents, self.discrete).permute(0, 3, 1, 2)
+        return self.mode(self.statistics(shares.to(next(self.parameters()).dtype)))
+
+    def statistics(self, shares: Tensor) -> Tensor:
+        """Return the parameters of p(x|z) for shares of each code [N, K, h, w], which sum to 1.
+
+        Returns:
+            [N, 2C, H, W], μ and ln b, of the logit-Laplace likelihood; else the images [N, C, H, W]
+        """
+        raise TypeError(f"{type(self).__name__} does not implement statistics")
+
+    def mode(self, statistics: Tensor) -> Tensor:
+        """Return the images [N, C, H, W] in [-1, 1] that `statistics` hold for likeliest."""
+        if self.likelihood != "logit-laplace":
+            return statistics.clamp(-1, 1)
+        mean, _ = statistics.chunk(2, dim=1)
+        return unsqueezed(torch.sigmoid(mean), self.epsilon)
+
+    def negative_log_likelihood(self, images: Tensor, statistics: Tensor) -> Tensor:
+        """Return -log p(x|z) in nats a number of an image, a mean over all of them.
+
+        Of `l1` and `l2` it is the absolute or squared error of pixels from 0 to 1.
+        """
+        if self.likelihood == "l1":
+            return (images - statistics).abs().mean() / 2
+        if self.likelihood == "l2":
+            return (images - statistics).square().mean() / 4
+        mean, log_scale = statistics.float().chunk(2, dim=1)
+        return logit_laplace(squeezed(images.float(), self.epsilon), mean, log_scale).mean()
+
+
+class DVAEEncoder(CodeEncoder):
+    """The paper's encoder."""
+
+    def __init__(self, config: DVAEConfig) -> None:
+        super().__init__(config)
         self.epsilon = config.epsilon
         layers = config.groups * config.blocks
         blocks: OrderedDict[str, nn.Module] = OrderedDict()
@@ -39,22 +103,17 @@ class DVAEEncoder(Encoder):
         self.blocks = nn.Sequential(blocks)
         _initialise(self)
 
-    def forward(self, images: Tensor) -> Code:
-        """Encode images [N, C, H, W] in [-1, 1]: logits [N, K, h, w] and codes [N, h, w]."""
+    def logits(self, images: Tensor) -> Tensor:
+        """Return the logits [N, K, h, w] of images [N, C, H, W] in [-1, 1]."""
         logits: Tensor = self.blocks(squeezed(images, self.epsilon))
-        return Code(logits, indices=logits.argmax(1))
+        return logits
 
 
-class DVAEDecoder(Generator):
-    """p(x|z), and the uniform prior over codes."""
+class DVAEDecoder(CodeDecoder):
+    """The paper's decoder."""
 
     def __init__(self, config: DVAEDecoderConfig) -> None:
-        super().__init__()
-        self.image_shape = (config.channels, config.image_size, config.image_size)
-        self.latent_shape = (config.side, config.side)
-        self.discrete = config.codes
-        self.epsilon = config.epsilon
-        self.likelihood = config.likelihood
+        super().__init__(config, config.likelihood, config.epsilon)
         layers = config.groups * config.blocks
         blocks: OrderedDict[str, nn.Module] = OrderedDict()
         blocks["input"] = nn.Conv2d(config.codes, config.stem, 1)
@@ -75,46 +134,10 @@ class DVAEDecoder(Generator):
         self.blocks = nn.Sequential(blocks)
         _initialise(self)
 
-    def latents(self, count: int, noise: Noise) -> Tensor:
-        """Draw codes from the uniform prior: [count, h, w], int64."""
-        return noise.integers(self.discrete, count, *self.latent_shape)
-
-    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Decode codes [N, h, w], int64: the mode of p(x|z), [N, C, H, W] in [-1, 1]."""
-        return self.mode(self.statistics(self.relaxed(latents)))
-
-    def relaxed(self, codes: Tensor) -> Tensor:
-        """Return codes [N, h, w] as shares of each code that are 0 or 1: [N, K, h, w]."""
-        shares = functional.one_hot(codes, self.discrete).permute(0, 3, 1, 2)
-        return shares.to(self.blocks.input.weight.dtype)  # type: ignore[union-attr, arg-type]
-
     def statistics(self, shares: Tensor) -> Tensor:
-        """Return the parameters of p(x|z) for shares of each code [N, K, h, w].
-
-        Returns:
-            [N, 2C, H, W], μ and ln b, of the logit-Laplace likelihood; else the images [N, C, H, W]
-        """
+        """Return μ and ln b, or the images, for shares of each code; see `CodeDecoder`."""
         statistics: Tensor = self.blocks(shares)
         return statistics
-
-    def mode(self, statistics: Tensor) -> Tensor:
-        """Return the images [N, C, H, W] in [-1, 1] that `statistics` hold for likeliest."""
-        if self.likelihood != "logit-laplace":
-            return statistics.clamp(-1, 1)
-        mean, _ = statistics.chunk(2, dim=1)
-        return unsqueezed(torch.sigmoid(mean), self.epsilon)
-
-    def negative_log_likelihood(self, images: Tensor, statistics: Tensor) -> Tensor:
-        """Return -log p(x|z) in nats a number of an image, a mean over all of them.
-
-        Of `l1` and `l2` it is the absolute or squared error of pixels from 0 to 1.
-        """
-        if self.likelihood == "l1":
-            return (images - statistics).abs().mean() / 2
-        if self.likelihood == "l2":
-            return (images - statistics).square().mean() / 4
-        mean, log_scale = statistics.float().chunk(2, dim=1)
-        return logit_laplace(squeezed(images.float(), self.epsilon), mean, log_scale).mean()
 
 
 class EncoderBlock(nn.Module):

@@ -21,8 +21,8 @@ from ganzoo_core.errors import ConfigError, UnsupportedError
 from ganzoo_plugin_dalle.clip import CLIP, contrastive_loss
 from ganzoo_plugin_dalle.config import CLIPTrainerConfig, DALLETrainerConfig, DVAETrainerConfig
 from ganzoo_plugin_dalle.dvae import (
-    DVAEDecoder,
-    DVAEEncoder,
+    CodeDecoder,
+    CodeEncoder,
     perplexity,
     relaxed_codes,
     uniform_divergence,
@@ -44,16 +44,15 @@ class DVAETrainer(Trainer):
     def __init__(self, config: DVAETrainerConfig, parts: Parts) -> None:
         super().__init__(config, parts)
         encoder, decoder = parts.networks["encoder"], parts.networks["decoder"]
-        if not isinstance(encoder, DVAEEncoder) or not isinstance(decoder, DVAEDecoder):
+        if not isinstance(encoder, CodeEncoder) or not isinstance(decoder, CodeDecoder):
             raise UnsupportedError(
-                "the trainer dvae takes the encoder and the decoder dvae and no others: only they "
-                "decode what lies between codes"
+                "the trainer dvae takes the encoders and decoders dvae and strided and no others: "
+                "only they decode what lies between codes"
             )
-        same = encoder.codes == decoder.discrete and encoder.latent_shape == decoder.latent_shape
-        if not same or encoder.epsilon != decoder.epsilon:
+        if encoder.codes != decoder.discrete or encoder.latent_shape != decoder.latent_shape:
             raise ConfigError(
-                "the encoder and the decoder must have the same codes, groups and epsilon; set each "
-                "for both at once"
+                "the encoder and the decoder must have the same codes and groups; set each for both "
+                "at once"
             )
         self.encoder, self.decoder = encoder, decoder
         self.state["last_used"] = torch.zeros(encoder.codes, dtype=torch.int64)

@@ -10,10 +10,75 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from ganzoo_core.components import Drawing, Noise, Prior
-from ganzoo_plugin_dalle.config import TransformerConfig
+from ganzoo_plugin_dalle.config import TextConfig, TransformerConfig
 
 
-class Transformer(Prior):
+class CodePrior(Prior):
+    """p(z|y): codes z of a caption y, drawn in rows from the top left by subclasses' logits."""
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        self.image_shape = (config.channels, config.image_size, config.image_size)
+        self.latent_shape = (config.side, config.side)
+        self.vocabulary, self.text_length = config.vocabulary, config.text_length
+        self.codes, self.side = config.codes, config.side
+
+    def next_logits(self, captions: Tensor, known: Tensor, cache: "Cache | None") -> Tensor:
+        """Return what the code after some is like.
+
+        Args:
+            captions: [N, text_length]
+            known: the codes before it, [N, M].
+            cache: what was computed for all but the last of them, or nothing yet.
+
+        Returns:
+            logits [N, K]
+        """
+        raise TypeError(f"{type(self).__name__} does not implement next_logits")
+
+    def captions(self, captions: Tensor | None, like: Tensor) -> Tensor:
+        """Return captions, empty ones where there are none."""
+        if captions is None:
+            return like.new_zeros(len(like), self.text_length, dtype=torch.int64)
+        return captions
+
+    def draw(
+        self,
+        count: int,
+        noise: Noise,
+        captions: Tensor | None = None,
+        *,
+        drawing: Drawing = Drawing(),  # noqa: B008 immutable
+        kept: Tensor | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Tensor:
+        """Draw codes [count, h, w], int64, one after another; see `Prior.draw`."""
+        total = self.side**2
+        uniform = noise.uniform(count, total).to(next(self.parameters()).device)
+        rows = self.captions(captions, uniform)
+        guided = drawing.guidance != 1 and captions is not None
+        if guided:
+            # With and without the caption, in one batch.
+            rows = torch.cat([rows, torch.zeros_like(rows)])
+        codes = uniform.new_zeros(count, total, dtype=torch.int64)
+        done = 0
+        if kept is not None:
+            done = kept[0].numel()
+            codes[:, :done] = kept.flatten(1)
+        cache = Cache() if drawing.cache else None
+        for place in range(done, total):
+            known = codes[:, :place].repeat(2, 1) if guided else codes[:, :place]
+            logits = self.next_logits(rows, known, cache).float()
+            if guided:
+                with_text, without = logits.chunk(2)
+                logits = without + drawing.guidance * (with_text - without)
+            codes[:, place] = chosen(logits, uniform[:, place], drawing)
+            if progress:
+                progress(place + 1, total)
+        return codes.view(count, *self.latent_shape)
+
+
+class Transformer(CodePrior):
     """p(y, z): a caption's tokens y and then an image's codes z, in rows from the top left.
 
     Its inputs are a start, the caption and all codes but the last; the output at each place is
@@ -21,11 +86,7 @@ class Transformer(Prior):
     """
 
     def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.image_shape = (config.channels, config.image_size, config.image_size)
-        self.latent_shape = (config.side, config.side)
-        self.vocabulary, self.text_length = config.vocabulary, config.text_length
-        self.codes, self.side = config.codes, config.side
+        super().__init__(config)
         self.kernel = config.kernel
         self.gradient_checkpointing = config.gradient_checkpointing
         width, length = config.width, config.text_length
@@ -68,12 +129,6 @@ class Transformer(Prior):
         hidden = self.hidden(self.embedded(captions, latents.flatten(1)[:, :-1]))
         text, image = hidden.split([self.text_length, self.side**2], dim=1)
         return self.to_text(text), self.to_codes(image)
-
-    def captions(self, captions: Tensor | None, like: Tensor) -> Tensor:
-        """Return captions, empty ones where there are none."""
-        if captions is None:
-            return like.new_zeros(len(like), self.text_length, dtype=torch.int64)
-        return captions
 
     def embedded(self, captions: Tensor, codes: Tensor) -> Tensor:
         """Return the input of captions [N, text_length] and the first codes [N, M].
@@ -120,43 +175,14 @@ class Transformer(Prior):
         normed: Tensor = self.norm(hidden)
         return normed
 
-    def draw(
-        self,
-        count: int,
-        noise: Noise,
-        captions: Tensor | None = None,
-        *,
-        drawing: Drawing = Drawing(),  # noqa: B008 immutable
-        kept: Tensor | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Tensor:
-        """Draw codes [count, h, w], int64, one after another; see `Prior.draw`."""
-        total = self.side**2
-        uniform = noise.uniform(count, total).to(self.start.device)
-        rows = self.captions(captions, uniform)
-        guided = drawing.guidance != 1 and captions is not None
-        if guided:
-            rows = torch.cat([rows, torch.zeros_like(rows)])
-        codes = uniform.new_zeros(count, total, dtype=torch.int64)
-        done = 0
-        if kept is not None:
-            done = kept[0].numel()
-            codes[:, :done] = kept.flatten(1)
-        cache = Cache(len(self.layers)) if drawing.cache else None
-        for place in range(done, total):
-            known = codes[:, :place].repeat(2, 1) if guided else codes[:, :place]
-            if cache and cache.length:
-                inputs = self.embedded_codes(known[:, -1:], place - 1)
-            else:
-                inputs = self.embedded(rows, known)
-            logits = self.to_codes(self.hidden(inputs, cache)[:, -1]).float()
-            if guided:
-                with_text, without = logits.chunk(2)
-                logits = without + drawing.guidance * (with_text - without)
-            codes[:, place] = chosen(logits, uniform[:, place], drawing)
-            if progress:
-                progress(place + 1, total)
-        return codes.view(count, *self.latent_shape)
+    def next_logits(self, captions: Tensor, known: Tensor, cache: "Cache | None") -> Tensor:
+        """Return the logits of the code after `known`; see `CodePrior`."""
+        if cache and cache.length:
+            inputs = self.embedded_codes(known[:, -1:], known.shape[1] - 1)
+        else:
+            inputs = self.embedded(captions, known)
+        logits: Tensor = self.to_codes(self.hidden(inputs, cache)[:, -1])
+        return logits
 
 
 class Block(nn.Module):
@@ -192,29 +218,29 @@ class Block(nn.Module):
         return result
 
 
-Memory = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
 class Cache:
-    """Keys and values of all places that were seen, layer by layer."""
+    """What layers have computed of all places so far, along dimension `-2`."""
 
-    def __init__(self, layers: int) -> None:
+    def __init__(self) -> None:
         self.length = 0
         """Places that all layers have seen."""
-        self._kept: list[tuple[Tensor, Tensor] | None] = [None] * layers
+        self._kept: dict[int | str, tuple[Tensor, ...]] = {}
 
-    def at(self, layer: int) -> Memory:
-        """Return what adds a layer's keys and values [N, heads, M, size] and gives back all."""
+    def at(self, key: int | str) -> "Memory":
+        """Return what adds a layer's tensors of new places [N, …, M, size] and gives back all."""
 
-        def remember(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-            before = self._kept[layer]
+        def remember(*new: Tensor) -> tuple[Tensor, ...]:
+            before = self._kept.get(key)
             if before is not None:
-                keys = torch.cat([before[0], keys], 2)
-                values = torch.cat([before[1], values], 2)
-            self._kept[layer] = keys, values
-            return keys, values
+                new = tuple(torch.cat([old, its], -2) for old, its in zip(before, new, strict=True))
+            self._kept[key] = new
+            return new
 
         return remember
+
+
+Memory = Callable[..., tuple[Tensor, ...]]
+"""Takes tensors of new places, and returns those of all places."""
 
 
 @lru_cache(maxsize=64)
