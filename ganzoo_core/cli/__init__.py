@@ -23,6 +23,7 @@ COMMANDS = {
     "latent": "draw the latent space of a trained model",
     "interpolate": "walk between latents of a trained model",
     "translate": "translate images from one domain to the other",
+    "classify": "name what images show, by a trained model",
     "load": "load a trained model and show what it is",
     "fetch": "download weights for later",
     "weights": "show, verify or remove pretrained weights",
