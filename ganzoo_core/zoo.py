@@ -166,6 +166,9 @@ def latent(
     split: str = "train",
     seed: int = 0,
     projection: str = "pca",
+    source: str | None = None,
+    target: str | None = None,
+    before: "Model | str | Path | None" = None,
     device: str = "cpu",
     progress: "Progress | None" = None,
 ) -> "Mapping[str, Path]":
@@ -181,6 +184,9 @@ def latent(
         seed: of all that is drawn and chosen.
         projection: how codes of more than two numbers are shown: "pca", or "umap", which needs the
             package umap-learn.
+        source, target: two domains instead of `data`; those of a run of domain adaptation are
+            known, and stand in for data that are not given.
+        before: a model that was not adapted, to show the domains' features of too.
         device: where to put a model that is loaded.
         progress: called with what is being done, and how much is done and in all.
 
@@ -193,15 +199,20 @@ def latent(
     from ganzoo_core.evaluation.latent import draw_latent
 
     loaded = _as_model(model, device)
+    root = str(data_root) if data_root else None
+    name = _data_name(data, source, target, None)
+    if name is None:
+        name, root = _domains_of_run(loaded, root)
     return draw_latent(
         loaded,
         Path(out),
         pictures=pictures,
-        data=data,
-        data_root=Path(data_root) if data_root else None,
+        data=name,
+        data_root=Path(root) if root else None,
         split=split,
         seed=seed,
         projection=projection,
+        before=None if before is None else _as_model(before, device),
         progress=progress,
     )
 
@@ -416,6 +427,18 @@ def _data_name(
     if joined and data:
         raise ConfigError("data is one set of images, source and target are two; give either")
     return joined or data
+
+
+def _domains_of_run(model: "Model", root: str | None) -> tuple[str | None, str | None]:
+    """Return the domains that a model in a run's folder was adapted between, and their root."""
+    from ganzoo_core.data import domains_of
+    from ganzoo_core.training.run import RunFolder
+
+    if model.origin.place != "run":
+        return None, root
+    data = RunFolder(Path(model.origin.where).parent).record()["data"]
+    name = str(data.get("source", ""))
+    return (name, root or data.get("root")) if domains_of(name) else (None, root)
 
 
 def _as_model(model: "Model | str | Path", device: str) -> "Model":

@@ -25,6 +25,7 @@ COMMANDS = {
     "translate": "translate images from one domain to the other",
     "swap": "show the contents of some videos in the poses of another",
     "predict": "go on with videos",
+    "classify": "name what images show, by a trained model",
     "load": "load a trained model and show what it is",
     "fetch": "download weights for later",
     "weights": "show, verify or remove pretrained weights",

@@ -130,6 +130,25 @@ def number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from None
 
 
+def image_files(given: Path) -> list[Path]:
+    """Return the image that was given as `--input`, or those in the folder, sorted.
+
+    Raises:
+        DataError: there is no such file or folder, or no image in it.
+    """
+    from ganzoo_core.data.folder import SUFFIXES
+    from ganzoo_core.errors import DataError
+
+    if given.is_file():
+        return [given]
+    if not given.is_dir():
+        raise DataError(f"there is no image or folder {given}; check --input")
+    found = sorted(child for child in given.iterdir() if child.suffix.lower() in SUFFIXES)
+    if not found:
+        raise DataError(f"{given} holds no image files; give a folder with files such as .png")
+    return found
+
+
 def path(text: str) -> Path:
     """Read a path; `~` is the home folder."""
     return Path(text).expanduser()

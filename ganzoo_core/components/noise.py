@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ganzoo_core.seeds import mixed_seed
+from ganzoo_core.seeds import mixed_seed as mixed_seed  # one name for all who draw
 
 
 class Noise(Protocol):

@@ -9,7 +9,7 @@ from ganzoo_core.data.compound import Domains, domains_of, joined_domains
 from ganzoo_core.data.images import ImageData, inspect, open_clips, open_images
 from ganzoo_core.data.order import indices
 from ganzoo_core.data.source import DataInfo
-from ganzoo_core.data.sources import SOURCES, test_split
+from ganzoo_core.data.sources import SOURCES, scored_split
 
 __all__ = [
     "SOURCES",
@@ -23,5 +23,5 @@ __all__ = [
     "joined_domains",
     "open_clips",
     "open_images",
-    "test_split",
+    "scored_split",
 ]

@@ -64,6 +64,16 @@ def read_image(stream: IO[bytes], target: PixelFormat) -> Bytes:
     return _guarded(stream, lambda image: fit_image(_to_eight_bit(image), target))
 
 
+def read_fitted(path: Path, target: PixelFormat) -> Bytes:
+    """Decode one image file to uint8 [size, size, channels], as `read_image` does.
+
+    Raises:
+        DataError: the file cannot be read as an image.
+    """
+    # A copy, since what Pillow lends may not be written to.
+    return np.array(_read(path, lambda stream: read_image(stream, target)))
+
+
 def read_whole(path: Path, *, channels: int) -> Bytes:
     """Decode one image file, upright, to uint8 [height, width, channels] of its own size.
 
@@ -71,13 +81,10 @@ def read_whole(path: Path, *, channels: int) -> Bytes:
         DataError: the file cannot be read as an image.
     """
     mode = "L" if channels == 1 else "RGB"
-    try:
-        with path.open("rb") as stream:
-            image = _guarded(stream, lambda image: _to_eight_bit(image).convert(mode))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    except BrokenImageError as error:
-        raise DataError(f"{path} cannot be decoded: {error}; check that it is whole") from None
+    image = _read(
+        path,
+        lambda stream: _guarded(stream, lambda image: _to_eight_bit(image).convert(mode)),
+    )
     return np.array(image, dtype=np.uint8).reshape(image.height, image.width, channels)
 
 
@@ -201,6 +208,17 @@ def fit_block(block: Bytes, target: PixelFormat) -> Bytes:
         weighted = block.astype(np.uint32) @ np.array([19595, 38470, 7471], dtype=np.uint32)
         return ((weighted + 0x8000) >> 16).astype(np.uint8)[..., None]
     return block
+
+
+def _read(path: Path, use: Callable[[IO[bytes]], Result]) -> Result:
+    """Open one image file and use it, with every failure as a DataError."""
+    try:
+        with path.open("rb") as stream:
+            return use(stream)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    except BrokenImageError as error:
+        raise DataError(f"{path} cannot be decoded: {error}; check that it is whole") from None
 
 
 def _guarded(stream: IO[bytes], use: Callable[[Image.Image], Result]) -> Result:

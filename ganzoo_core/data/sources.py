@@ -107,7 +107,7 @@ def find_source(source: str, root: Path | None, split: str) -> Source | Apart | 
     raise UnknownNameError("data set", f"{prefix}:" if colon else source, SOURCES)
 
 
-def test_split(source: str, root: Path | None) -> str:
+def scored_split(source: str, root: Path | None) -> str:
     """Return "test" where a data set has a test set, else "train".
 
     Raises:
@@ -127,7 +127,7 @@ def _compound(source: str, root: Path | None, split: str) -> Source | Apart:
         # Few images are learned from, and judged by all there are.
         return whole if split == "test" else DrawnSource(whole, some.count, some.seed)
     if blend := blend_of(source):
-        own = test_split(blend.textures, root) == "test"
+        own = scored_split(blend.textures, root) == "test"
         textures = _single(blend.textures, root, split if own else "train")
         return BlendedSource(_single(blend.digits, root, split), textures, blend.seed, split, own)
     both = domains_of(source)
@@ -135,7 +135,7 @@ def _compound(source: str, root: Path | None, split: str) -> Source | Apart:
     if split == "train":
         return Apart(_single(both.source, root, split), _single(both.target, root, split))
     tests = (both.source, both.target_test or both.target)
-    return Apart(*(_single(name, root, test_split(name, root)) for name in tests))
+    return Apart(*(_single(name, root, scored_split(name, root)) for name in tests))
 
 
 def _single(source: str, root: Path | None, split: str) -> Source:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ganzoo_core.data import domains_of, test_split
+from ganzoo_core.data import domains_of, scored_split
 from ganzoo_core.errors import DataError
 from ganzoo_core.evaluation.evaluating import evaluate
 from ganzoo_core.evaluation.result import Evaluation, Result
@@ -26,7 +26,7 @@ def evaluate_domains(
     assert domains is not None
     results: list[Result] = []
     for name in (domains.target_test or domains.target, domains.source):
-        split = test_split(name, data_root)
+        split = scored_split(name, data_root)
         measured = evaluate(model, name, split=split, data_root=data_root, **arguments)
         results += measured.results
     return Evaluation(measured.model, measured.weights_hash, tuple(results))

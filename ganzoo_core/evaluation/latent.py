@@ -16,6 +16,7 @@ from ganzoo_core import images
 from ganzoo_core.components import ImageNoise
 from ganzoo_core.data import ImageData, indices, open_images
 from ganzoo_core.errors import UnknownNameError, UnsupportedError
+from ganzoo_core.evaluation.domains_picture import domains_picture
 from ganzoo_core.evaluation.evaluating import image_shape
 from ganzoo_core.evaluation.real import Progress, pixels_to_images
 from ganzoo_core.evaluation.report.charts import draw_scatter, quietly
@@ -41,6 +42,8 @@ class _Subject:
     data: ImageData | None
     seed: int
     projection: str
+    before: Model | None = None
+    """The model that a picture may hold it against."""
 
     def real(self, count: int) -> tuple[Tensor, np.ndarray[tuple[int], np.dtype[np.int64]]]:
         """Return real images [N, C, H, W] and their numbers in the data."""
@@ -60,6 +63,7 @@ def draw_latent(
     split: str = "train",
     seed: int = 0,
     projection: str = "pca",
+    before: Model | None = None,
     progress: Progress | None = None,
 ) -> Mapping[str, Path]:
     """Draw pictures into a folder; `ganzoo_core.latent` says what the arguments mean."""
@@ -88,13 +92,19 @@ def draw_latent(
             split=split,
             progress=partial(progress, "decoded") if progress else None,
         )
-    chosen = list(pictures or [n for n in fitting if opened or not PICTURES[n].of_data])
+    two = opened is not None and opened.other is not None
+    chosen = list(pictures or [n for n in fitting if _has_data_for(PICTURES[n], opened)])
+    for name in chosen:
+        if PICTURES[name].of_domains and not two:
+            raise UnsupportedError(
+                f"the picture {name!r} is of two domains; name them with --source and --target"
+            )
     if not chosen:
         raise UnsupportedError(
             f"the pictures of {model.variant} ({', '.join(fitting)}) need real images; name some "
             "with --data"
         )
-    subject = _Subject(model, opened, seed, projection)
+    subject = _Subject(model, opened, seed, projection, before)
     drawn = {}
     for number, name in enumerate(chosen):
         picture = PICTURES[name].draw(subject)
@@ -104,6 +114,20 @@ def draw_latent(
         if progress:
             progress("pictures", number + 1, len(chosen))
     return drawn
+
+
+def _has_data_for(drawing: "Drawing", data: ImageData | None) -> bool:
+    if drawing.of_domains:
+        return data is not None and data.other is not None
+    return data is not None or not drawing.of_data
+
+
+def _domains(subject: _Subject) -> Image.Image:
+    """Draw where the features of two domains lie, before and after an adaptation."""
+    assert subject.data is not None
+    return domains_picture(
+        subject.model, subject.before, subject.data, subject.seed, subject.projection
+    )
 
 
 def _manifold(subject: _Subject) -> Image.Image:
@@ -223,11 +247,20 @@ class Drawing:
     draw: Callable[[_Subject], Image.Image]
     of_data: bool = False
     """Whether it needs real images."""
+    of_domains: bool = False
+    """Whether they must be of two domains."""
 
 
 PICTURES: Mapping[str, Drawing] = {
     "manifold": Drawing("a grid over a latent of two numbers", _not_two_numbers, _manifold),
     "scatter": Drawing("codes of real images by class", _lacks("encode"), _scatter, True),
+    "domains": Drawing(
+        "features of two domains by domain and by class, before and after",
+        _lacks("encode"),
+        _domains,
+        True,
+        True,
+    ),
     "traversals": Drawing("each number of the latent moved alone", _not_flat, _traversals),
     "reconstructions": Drawing(
         "real images above their reconstructions", _lacks("reconstruct"), _reconstructions, True

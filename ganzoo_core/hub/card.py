@@ -95,7 +95,7 @@ _FIRST_USES = (
     ),
     (
         "classify",
-        "ganzoo load PATH_OR_NAME_OF_THIS_MODEL",
+        "ganzoo classify PATH_OR_NAME_OF_THIS_MODEL --input photo.png",
         "probabilities = model.classify(images)  # [N, classes], of images in [-1, 1]",
     ),
     ("", "ganzoo load PATH_OR_NAME_OF_THIS_MODEL", "print(model.verbs)"),

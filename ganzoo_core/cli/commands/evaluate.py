@@ -29,7 +29,7 @@ examples:
   ganzoo evaluate --list-metrics
 """
 
-HEADER = ("METRIC", "VALUE", "SPREAD", "BETTER", "REAL", "GENERATED")
+HEADER = ("METRIC", "VALUE", "SPREAD", "BETTER", "REAL", "GENERATED", "DATA")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +83,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(evaluation.to_json())
         return 0
+    sets = list(dict.fromkeys(f"{each.data} ({each.split})" for each in evaluation.results))
+    columns = len(HEADER) - (len(sets) == 1)
     rows = [
         [
             result.metric,
@@ -91,12 +93,12 @@ def run(options: argparse.Namespace) -> int:
             "" if result.better == "neither" else result.better,
             str(result.real or ""),
             str(result.generated),
-        ]
+            f"{result.data} ({result.split})",
+        ][:columns]
         for result in evaluation.results
     ]
-    print(table(HEADER, rows, elastic=0))
+    print(table(HEADER[:columns], rows, elastic=0))
     first = evaluation.results[0]
-    sets = dict.fromkeys(f"{result.data} ({result.split})" for result in evaluation.results)
     print(
         f"\n{evaluation.model} on {', then '.join(sets)}, "
         f"{first.image_size}×{first.image_size} pixels, seed {first.seed}"

@@ -2,7 +2,8 @@
 
 manifold: images over a grid of a latent of two numbers; scatter: the codes of real images, by
 class; traversals: each number of the latent moved alone; reconstructions: real images above what
-their codes keep; denoised: spoilt, mended and clean images. By default all that the model has.
+their codes keep; denoised: spoilt, mended and clean images; domains: features of a source and a
+target, by domain and by class, before and after an adaptation. By default all that the model has.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from ganzoo_core.cli.render import print_json
 EXAMPLES = """\
 examples:
   ganzoo latent vae.mnist-2d --data idx:mnist
+  ganzoo latent runs/adapted --before runs/source-only
   ganzoo latent runs/aae --data mnist --pictures scatter --projection umap --out pictures
 """
 
@@ -23,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--pictures", help="names with commas between; by default all that suit")
     parser.add_argument("--data", help="real images, as for ganzoo train")
+    parser.add_argument("--source", help="of two domains, as for ganzoo train (default: the run's)")
+    parser.add_argument("--target", help="of two domains (default: the run's)")
+    parser.add_argument(
+        "--before", metavar="MODEL", help="one that was not adapted, to hold it against"
+    )
     parser.add_argument("--data-root", type=path, help="folder that the data's path is relative to")
     parser.add_argument("--split", default="train", help="train (default) or test")
     parser.add_argument("--seed", type=natural, default=0, help="of the images (default 0)")
@@ -53,6 +60,9 @@ def run(options: argparse.Namespace) -> int:
             split=options.split,
             seed=options.seed,
             projection=options.projection,
+            source=options.source,
+            target=options.target,
+            before=options.before,
             device=options.device,
             progress=progress,
         )

@@ -8,7 +8,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganzoo_core.cli.options import add_device, add_json, add_model, natural, path, positive
+from ganzoo_core.cli.options import (
+    add_device,
+    add_json,
+    add_model,
+    image_files,
+    natural,
+    path,
+    positive,
+)
 from ganzoo_core.cli.render import print_json
 from ganzoo_core.errors import DataError, RunError
 
@@ -49,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     import ganzoo_core as zoo
     from ganzoo_core.cli.progress import counting
 
-    inputs = _inputs(options.input)
+    inputs = image_files(options.input)
     model = zoo.load(options.model, device=options.device)
     way = options.direction or next(iter(model.directions), "ab")
     model.translator(way)
@@ -93,19 +101,6 @@ def _translate(model: "Model", source: Path, target: Path, way: str, seed: int, 
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float().div(127.5).sub(1)
     done = model.translate(image, direction=way, seed=seed, tile=tile)
     images.save_picture(done[0], target)
-
-
-def _inputs(given: Path) -> list[Path]:
-    from ganzoo_core.data.folder import SUFFIXES
-
-    if given.is_file():
-        return [given]
-    if not given.is_dir():
-        raise DataError(f"there is no image or folder {given}; check --input")
-    found = sorted(child for child in given.iterdir() if child.suffix.lower() in SUFFIXES)
-    if not found:
-        raise DataError(f"{given} holds no image files; give a folder with files such as .png")
-    return found
 
 
 def _outputs(options: argparse.Namespace, inputs: list[Path], way: str) -> list[Path]:
