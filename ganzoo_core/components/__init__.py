@@ -27,6 +27,12 @@ if TYPE_CHECKING:
         errors_of,
         logits_of,
     )
+    from ganzoo_core.components.mapped import (
+        NOISE_MODES,
+        MappedGenerator,
+        NoiseMode,
+        Rendering,
+    )
     from ganzoo_core.components.networks import (
         Code,
         CodeDiscriminator,
@@ -61,6 +67,7 @@ if TYPE_CHECKING:
     from ganzoo_core.components.video import Composer, Predictor
 
 __all__ = [
+    "NOISE_MODES",
     "SGD",
     "Adagrad",
     "Adam",
@@ -85,7 +92,9 @@ __all__ = [
     "LatentCode",
     "Loss",
     "Losses",
+    "MappedGenerator",
     "Noise",
+    "NoiseMode",
     "NoisyModule",
     "Optimizer",
     "Parts",
@@ -96,6 +105,7 @@ __all__ = [
     "Progress",
     "RMSprop",
     "Regularizer",
+    "Rendering",
     "Reranker",
     "Stage",
     "Step",
@@ -118,6 +128,7 @@ _HOMES = {
         "errors_of",
         "logits_of",
     ),
+    "mapped": ("NOISE_MODES", "MappedGenerator", "NoiseMode", "Rendering"),
     "networks": (
         "Code",
         "CodeDiscriminator",

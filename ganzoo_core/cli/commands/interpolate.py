@@ -2,13 +2,23 @@
 
 import argparse
 
-from ganzoo_core.cli.options import add_device, add_json, add_model, natural, path, positive
+from ganzoo_core.cli.options import (
+    add_device,
+    add_json,
+    add_model,
+    add_rendering,
+    natural,
+    path,
+    positive,
+    rendering_of,
+)
 from ganzoo_core.cli.render import print_json
 
 EXAMPLES = """\
 examples:
   ganzoo interpolate runs/mnist --out walk.png
   ganzoo interpolate runs/mnist --pairs 16 --frames 60 --method linear --out walk.gif
+  ganzoo interpolate stylegan --space w --truncation 0.7 --frames 60 --out walk.mp4
 """
 
 
@@ -21,9 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         choices=("slerp", "linear"),
-        default="slerp",
-        help="on the sphere (default) or straight",
+        help="on the sphere (default in z) or straight (default in w)",
     )
+    parser.add_argument(
+        "--space",
+        choices=("z", "w"),
+        default="z",
+        help="latents (default), or the styles of a generator that maps them",
+    )
+    add_rendering(parser)
     parser.add_argument("--enlarge", type=positive, default=1, help="pixels a pixel of the grid")
     parser.add_argument(
         "--out",
@@ -43,7 +59,12 @@ def run(options: argparse.Namespace) -> int:
     images.check_format(options.out)
     model = zoo.load(options.model, device=options.device)
     walks = model.interpolate(
-        options.pairs, options.frames, seed=options.seed, method=options.method
+        options.pairs,
+        options.frames,
+        seed=options.seed,
+        method=options.method,
+        space=options.space,
+        **rendering_of(options),
     )
     if options.out.suffix.lower() in clips.FORMATS:
         images.save_animation(list(walks.unbind(1)), options.out)
