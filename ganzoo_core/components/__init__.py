@@ -15,6 +15,7 @@ from ganzoo_core.components.optimizers import (
     Progress,
     RMSprop,
     constant,
+    slowed,
 )
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ __all__ = [
     "errors_of",
     "logits_of",
     "mixed_seed",
+    "slowed",
 ]
 
 _HOMES = {
