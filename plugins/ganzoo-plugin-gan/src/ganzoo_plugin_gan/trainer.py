@@ -152,12 +152,6 @@ class AdversarialTrainer(Trainer):
         game = self._game(real, fake, step.noise)
         terms = dict(self.discriminator_terms(real, fake, batch, fakes))
         judged = Judged(
-            lambda images: self._judge(images, batch.labels, step), batch.images, fakes.images
-        )
-        if self._lazy:
-            step.reuse["judged"] = judged
-        for regularizer in self.regularizers:
-        judged = Judged(
             lambda images: self._judge(images, batch.labels, step), batch.images, fakes.images, real
         )
         if self._lazy:

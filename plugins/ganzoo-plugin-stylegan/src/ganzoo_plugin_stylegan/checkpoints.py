@@ -1,4 +1,4 @@
-"""Reads StyleGAN's published weights: NVlabs' TensorFlow pickles, genforce's and rosinality's files.
+"""Reads published weights: NVlabs' TensorFlow pickles, and genforce's and rosinality's files.
 
 The names of the first are brought to those of the second, a faithful port, and these to ours. Two
 things differ in all of them. Upscaling convolutions of 128 pixels and more are "fused" in their

@@ -1,4 +1,4 @@
-"""Hyper-parameters; defaults are those of the authors' code for FFHQ, which tells more than the paper."""
+"""Hyper-parameters; defaults are those of the authors' code for FFHQ, where the paper is silent."""
 
 from ganzoo_plugin_progan.config import NetworkConfig, ProGANDiscriminatorConfig
 from pydantic import Field

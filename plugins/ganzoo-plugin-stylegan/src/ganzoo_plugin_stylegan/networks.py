@@ -1,13 +1,16 @@
-"""The style-based generator of figure 1b: a mapping network, and a synthesis network."""
+"""The style-based generator of figure 1b, and the discriminator that it learns against."""
+
+from itertools import pairwise
 
 import torch
 from ganzoo_plugin_progan.growing import Growing, enlarged
+from ganzoo_plugin_progan.networks import ProGANDiscriminator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganzoo_core.components import MappedGenerator, NoiseMode, NoisyModule
+from ganzoo_core.components import DiscriminatorOutput, MappedGenerator, NoiseMode, NoisyModule
 from ganzoo_core.nn import EqualizedConv2d, EqualizedLinear, PixelNorm
-from ganzoo_plugin_stylegan.config import StyleGANGeneratorConfig
+from ganzoo_plugin_stylegan.config import StyleGANDiscriminatorConfig, StyleGANGeneratorConfig
 
 SMALLEST = 4
 """Side in pixels of the constant that it all begins with."""
@@ -102,7 +105,7 @@ class Mapping(nn.Module):
         sizes += [config.mapping_width] * (config.mapping_layers - 1) + [config.style_size]
         self.layers = nn.ModuleList(
             EqualizedLinear(inputs, outputs, rate=config.mapping_rate)
-            for inputs, outputs in zip(sizes, sizes[1:], strict=False)
+            for inputs, outputs in pairwise(sizes)
         )
         self.normalize = PixelNorm()
         self.embedding: nn.Parameter | None = None
@@ -186,10 +189,7 @@ class UpConvolution(nn.Module):
     def forward(self, maps: Tensor, bias: Tensor | None) -> Tensor:
         """Map [N, inputs, H, W] to [N, outputs, 2·H, 2·W]; the bias [outputs] is blurred too."""
         weight = (self.convolution.weight * self.convolution.scale).flip(2, 3).transpose(0, 1)
-        padded = functional.pad(weight, (1, 1, 1, 1))
-        rows = padded[:, :, 1:] + padded[:, :, :-1]
-        doubled = rows[:, :, :, 1:] + rows[:, :, :, :-1]
-        return blur(functional.conv_transpose2d(maps, doubled, bias, stride=2, padding=1))
+        return blur(functional.conv_transpose2d(maps, doubled(weight), bias, stride=2, padding=1))
 
 
 class PixelNoise(NoisyModule):
@@ -232,6 +232,54 @@ class Styled(nn.Module):
         maps = functional.instance_norm(maps, eps=self.epsilon)
         scale, shift = self.style(style)[:, :, None, None].chunk(2, 1)
         return torch.addcmul(shift, maps, scale + 1)
+
+
+class StyleDiscriminator(ProGANDiscriminator):
+    """ProGAN's discriminator with blurs before it shrinks, and a score for each class."""
+
+    def __init__(self, config: StyleGANDiscriminatorConfig) -> None:
+        super().__init__(config)
+        self.to_logits = EqualizedLinear(config.maps_at()[0], max(config.classes, 1), gain=1)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
+        """Judge images [N, C, H, W] as what labels [N] say, where there are classes: scores [N]."""
+        features = self.features(images)
+        scores = self.to_logits(features)
+        if self.classes:
+            assert labels is not None
+            scores = scores.gather(1, labels[:, None])
+        return DiscriminatorOutput(scores[:, 0], features)
+
+    def shrinking(self, inputs: int, outputs: int) -> nn.Module:
+        """Return a block from feature maps of one size to those of half of it."""
+        return Shrinking(inputs, outputs)
+
+
+class Shrinking(nn.Module):
+    """A convolution, a blur of [1, 2, 1], and another convolution whose averages are taken.
+
+    Convolving by 3×3 and averaging squares of two pixels is a convolution by 4×4 at every second
+    pixel, of less than half the work.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first = EqualizedConv2d(inputs, inputs, 3)
+        self.second = EqualizedConv2d(inputs, outputs, 3)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Map [N, inputs, H, W] to [N, outputs, H / 2, W / 2]."""
+        maps = blur(functional.leaky_relu(self.first(maps), SLOPE))
+        weight = doubled(self.second.weight * (self.second.scale / 4))
+        maps = functional.conv2d(maps, weight, self.second.bias, stride=2, padding=1)
+        return functional.leaky_relu(maps, SLOPE)
+
+
+def doubled(kernel: Tensor) -> Tensor:
+    """Return a kernel [A, B, 3, 3] convolved with 2×2 ones: [A, B, 4, 4]."""
+    padded = functional.pad(kernel, (1, 1, 1, 1))
+    rows = padded[:, :, 1:] + padded[:, :, :-1]
+    return rows[:, :, :, 1:] + rows[:, :, :, :-1]
 
 
 def blur(maps: Tensor) -> Tensor:
