@@ -52,6 +52,8 @@ from ganzoo_core.video import (
 
 if TYPE_CHECKING:
     from ganzoo_core.blueprint import Blueprint
+    from ganzoo_core.evaluation.features import Features
+    from ganzoo_core.projecting import Observe, Projection, Space
     from ganzoo_core.text import Tokenizer
 
 Progress = Callable[[int, int], None]
@@ -175,8 +177,8 @@ class Model:
             [count, channels, height, width], in [-1, 1], on the CPU
 
         Raises:
-            UnsupportedError: the model has no generator, no such class or code, takes no text, has no
-                styles to truncate, or `count` or `batch_size` is below 1.
+            UnsupportedError: the model has no generator, no such class or code, takes no text, has
+                no styles to truncate, or `count` or `batch_size` is below 1.
         """
         drawn = []
         done = 0
@@ -990,6 +992,53 @@ class Model:
                 )
         return code.written(latents, values.to(latents.device))
 
+    def project(
+        self,
+        target: Tensor,
+        *,
+        space: "Space" = "w",
+        steps: int = 1000,
+        label: int | None = None,
+        features: "Features | None" = None,
+        noise: bool = True,
+        seed: int = 0,
+        observe: "Observe | None" = None,
+    ) -> "Projection":
+        """Look for the style that the generator draws an image of.
+
+        Args:
+            target: [channels, height, width] in [-1, 1], of the size of the model's images.
+            space: "w", one style for all layers, or "w+", one for each.
+            steps: how long to look.
+            label: of a conditional model: the image's class, 0 unless given.
+            features: the network in whose eyes the images are compared, such as
+                `ganzoo_core.evaluation.features.find_features` gives; by pixels where None.
+            noise: look for the layers' noise too; else it is what `seed` draws.
+            seed: of all that is drawn.
+            observe: told how it goes; see `ganzoo_core.projecting.Observe`.
+
+        Raises:
+            UnsupportedError: the model has no styles, the target another shape, or `steps` is
+                below 1.
+        """
+        from ganzoo_core.projecting import project
+
+        generator = self.mapped("project images")
+        if generator.classes and label is None:
+            label = 0
+        with self._at_rest(generator, gradients=True):
+            return project(
+                generator,
+                target,
+                space=space,
+                steps=steps,
+                label=self._asked_labels(generator, label, 1),
+                features=features,
+                noise=noise,
+                seed=seed,
+                observe=observe,
+            )
+
     def _generate(
         self,
         generator: Generator,
@@ -1019,12 +1068,12 @@ class Model:
             )
 
     @contextmanager
-    def _at_rest(self, network: nn.Module) -> Iterator[None]:
-        """Run a network in eval mode and without gradients, then put its mode back."""
+    def _at_rest(self, network: nn.Module, *, gradients: bool = False) -> Iterator[None]:
+        """Run a network in eval mode and without gradients unless asked, then put its mode back."""
         training = [layer for layer in network.modules() if layer.training]
         network.eval()
         try:
-            with torch.no_grad():
+            with torch.set_grad_enabled(gradients):
                 yield
         finally:
             for layer in training:

@@ -22,6 +22,7 @@ COMMANDS = {
     "reproduce": "measure what a variant's paper claims",
     "latent": "draw the latent space of a trained model",
     "interpolate": "walk between latents of a trained model",
+    "project": "find the style that a trained model draws an image of",
     "translate": "translate images from one domain to the other",
     "load": "load a trained model and show what it is",
     "fetch": "download weights for later",
