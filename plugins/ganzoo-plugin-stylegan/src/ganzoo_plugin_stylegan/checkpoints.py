@@ -151,7 +151,7 @@ def _tensorflow(found: AuthorsFile) -> AuthorsWeights | None:
         if "synthesis.layer0.const" in state:
             fused: object = built.kwargs.get("fused_scale", "auto")
             sizes = {"auto": FUSED_FROM, True: 0, False: math.inf}
-            its = _generator(_Source(state, where), sizes[fused])  # type: ignore[index]
+            its = _generator(_Source(state, where), sizes[fused])
             if "truncation_cutoff" in built.kwargs:
                 its.settings["generator.truncation_cutoff"] = built.kwargs["truncation_cutoff"]
             # The last of G, D, Gs is the moving average of the first.

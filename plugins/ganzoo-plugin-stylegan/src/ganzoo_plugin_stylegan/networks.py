@@ -117,7 +117,7 @@ class Mapping(nn.Module):
         if self.embedding is not None:
             assert labels is not None
             latents = torch.cat([latents, self.embedding[labels]], 1)
-        styles = self.normalize(latents)
+        styles: Tensor = self.normalize(latents)
         for layer in self.layers:
             styles = functional.leaky_relu(layer(styles), SLOPE)
         return styles
@@ -172,7 +172,8 @@ class Block(nn.Module):
         maps = self.convolution(maps)
         if len(self.noises) > 1:
             noise = self.noises[1](len(maps), mode)
-        return self.second(maps, second, noise, self.second.bias)
+        maps = self.second(maps, second, noise, self.second.bias)
+        return maps
 
 
 class UpConvolution(nn.Module):
