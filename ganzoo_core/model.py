@@ -1,5 +1,6 @@
 """A model: the networks that a variant keeps after training, and what can be done with them."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -11,13 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo_core.components import (
+    NOISE_MODES,
     Code,
     Encoder,
     Generator,
     ImageNoise,
     LatentCode,
+    MappedGenerator,
+    NoiseMode,
     Predictor,
     Prior,
+    Rendering,
     Reranker,
     Translator,
     drawing_from,
@@ -47,12 +52,15 @@ from ganzoo_core.video import (
 
 if TYPE_CHECKING:
     from ganzoo_core.blueprint import Blueprint
+    from ganzoo_core.evaluation.features import Features
+    from ganzoo_core.projecting import Observe, Projection, Space
     from ganzoo_core.text import Tokenizer
 
 Progress = Callable[[int, int], None]
 Labels = int | Sequence[int] | Tensor | None
 """What a conditional model is asked for: one class for all images, or one for each."""
 Contract = TypeVar("Contract", bound=nn.Module)
+PLAIN = Rendering()
 
 
 class Model:
@@ -90,6 +98,8 @@ class Model:
             able += [] if getattr(generator, "discrete", 0) else ["sample", "interpolate"]
             able += ["sample"] if self._find(Prior) and "sample" not in able else []
             able.append("decode")
+        if self._find(MappedGenerator):
+            able += ["map", "synthesize", "mix", "project"]
         encoder = self._find(Encoder)
         if encoder:
             able.append("encode")
@@ -133,11 +143,14 @@ class Model:
         self,
         count: int,
         *,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         labels: Labels = None,
         codes: Mapping[str, float] = MappingProxyType({}),
         text: Text = None,
         prompt: Prompt = Prompt(),  # noqa: B008 immutable
+        truncation: float = 1.0,
+        cutoff: int | None = None,
+        noise: NoiseMode = "drawn",
         batch_size: int = 64,
         progress: Progress | None = None,
     ) -> Tensor:
@@ -145,12 +158,18 @@ class Model:
 
         Args:
             count: how many images, at least 1.
-            seed: of the series.
+            seed: of the series; or a seed for each image, which is then the first of its series.
             labels: of a conditional model: the class that all images show, or one for each image;
                 by default the classes in turn.
             codes: parts of the latent to set, such as `{"c1": 3}`; see `codes`.
             text: of a model of captions: one for all images, or one for each.
             prompt: of a model of captions: all that can be asked for beside the text.
+            truncation: ψ, of a generator with styles: how far they stay from their mean, 0 for the
+                mean itself and 1 for no truncation.
+            cutoff: how many layers, from the first on, are truncated; by default as the generator
+                says.
+            noise: of a generator with styles: which layers add noise, and whether it is drawn for
+                each image; see `NoiseMode`.
             batch_size: images at a time.
             progress: called with the number of images done and `count`.
 
@@ -158,8 +177,8 @@ class Model:
             [count, channels, height, width], in [-1, 1], on the CPU
 
         Raises:
-            UnsupportedError: the model has no generator, no such class or code, takes no text, or
-                `count` or `batch_size` is below 1.
+            UnsupportedError: the model has no generator, no such class or code, takes no text, has
+                no styles to truncate, or `count` or `batch_size` is below 1.
         """
         drawn = []
         done = 0
@@ -170,6 +189,9 @@ class Model:
             codes=codes,
             text=text,
             prompt=prompt,
+            truncation=truncation,
+            cutoff=cutoff,
+            noise=noise,
             batch_size=batch_size,
             progress=progress,
         ):
@@ -183,11 +205,14 @@ class Model:
         self,
         count: int,
         *,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         labels: Labels = None,
         codes: Mapping[str, float] = MappingProxyType({}),
         text: Text = None,
         prompt: Prompt = Prompt(),  # noqa: B008 immutable
+        truncation: float = 1.0,
+        cutoff: int | None = None,
+        noise: NoiseMode = "drawn",
         batch_size: int = 64,
         progress: Progress | None = None,
     ) -> Iterator[tuple[Tensor, Tensor | None]]:
@@ -203,16 +228,119 @@ class Model:
         generator = self._need(Generator, "sample")
         _check_positive(count=count, batch_size=batch_size)
         asked = self._asked_labels(generator, labels, count)
+        rendering = self.rendering(truncation, cutoff, noise)
+        if not isinstance(seed, int) and len(seed) != count:
+            raise UnsupportedError(
+                f"{len(seed)} seeds were given for {count} images; give each one"
+            )
         prompt = prompt if text is None else replace(prompt, text=text)
         latents_of = self._latents(generator, prompt, count, progress)
         for start in range(0, count, batch_size):
             numbers = range(start, min(start + batch_size, count))
-            noise = ImageNoise(seed, numbers, self.device)
-            latents = latents_of(numbers, noise)
+            if isinstance(seed, int):
+                draws = ImageNoise(seed, numbers, self.device)
+            else:
+                draws = ImageNoise.of_seeds(seed[start : numbers.stop], self.device)
+            latents = latents_of(numbers, draws)
             for name, value in codes.items():
                 latents = self._with_code(latents, name, torch.full((len(latents),), value))
             its = None if asked is None else asked[start : numbers.stop]
-            yield self._generate(generator, latents, noise, its), its
+            yield self._generate(generator, latents, draws, its, rendering), its
+
+    def rendering(
+        self, truncation: float = 1.0, cutoff: int | None = None, noise: NoiseMode = "drawn"
+    ) -> Rendering:
+        """Return how images are to be made of styles, checked against what the generator has.
+
+        Raises:
+            UnsupportedError: it has no styles, or no such layers or kind of noise.
+        """
+        asked = Rendering(truncation, cutoff, noise)
+        if asked == Rendering():
+            return asked
+        generator = self.mapped("truncate or choose its noise")
+        if not math.isfinite(truncation):
+            raise UnsupportedError(f"truncation must be a number, such as 0.7, not {truncation}")
+        if cutoff is not None and not 0 <= cutoff <= generator.style_layers:
+            raise UnsupportedError(
+                f"the generator of {self.variant} has {generator.style_layers} layers with styles; "
+                f"the cutoff cannot be {cutoff}"
+            )
+        if noise not in NOISE_MODES:
+            raise UnsupportedError(
+                f"there is no noise {noise!r}; choose one of {', '.join(NOISE_MODES)}"
+            )
+        return asked
+
+    def mapped(self, verb: str = "map latents to styles") -> MappedGenerator:
+        """Return the generator with styles.
+
+        Raises:
+            UnsupportedError: the model has none.
+        """
+        generator = self._find(MappedGenerator)
+        if not isinstance(generator, MappedGenerator):
+            raise UnsupportedError(
+                f"{self.variant} cannot {verb}: it has no intermediate latent space, as StyleGAN "
+                f"has; what it can do: {', '.join(self.verbs) or 'nothing'}"
+            )
+        return generator
+
+    def map(self, latents: Tensor, *, labels: Labels = None, batch_size: int = 64) -> Tensor:
+        """Return the styles w of latents [N, *latent_shape]: [N, style_size], on the CPU.
+
+        Raises:
+            UnsupportedError: the model has no styles, or the latents have another shape.
+        """
+        generator = self.mapped()
+        self._check_shape("maps latents", latents, generator.latent_shape)
+        asked = self._asked_labels(generator, labels, len(latents))
+        styles = []
+        for start in range(0, len(latents), batch_size):
+            its = None if asked is None else asked[start : start + batch_size].to(self.device)
+            with self._at_rest(generator):
+                chunk = latents[start : start + batch_size].to(self.device)
+                styles.append(generator.map(chunk, its).float().cpu())
+        return torch.cat(styles)
+
+    def synthesize(
+        self,
+        styles: Tensor,
+        *,
+        truncation: float = 1.0,
+        cutoff: int | None = None,
+        noise: NoiseMode = "drawn",
+        seed: int = 0,
+        batch_size: int = 64,
+    ) -> Tensor:
+        """Make images of styles, in W or W+.
+
+        Args:
+            styles: [N, style_size], or [N, style_layers, style_size] with one for each layer.
+            truncation: as for `sample`, and so are `cutoff` and `noise`.
+            cutoff: see there.
+            noise: see there.
+            seed: of the drawn noise; image i has the noise of number i.
+            batch_size: images at a time.
+
+        Returns:
+            [N, channels, height, width], in [-1, 1], on the CPU
+
+        Raises:
+            UnsupportedError: the model has no styles, or these have another shape.
+        """
+        generator = self.mapped("make images of styles")
+        size: tuple[int, ...] = (generator.style_size,)
+        if styles.dim() != 2:
+            size = (generator.style_layers, *size)
+        self._check_shape("makes images of styles", styles, size)
+        rendering = self.rendering(truncation, cutoff, noise)
+        images = []
+        for start in range(0, len(styles), batch_size):
+            chunk = styles[start : start + batch_size].to(self.device)
+            draws = ImageNoise(seed, range(start, start + len(chunk)), self.device)
+            images.append(self._draw_styles(generator, chunk, draws, rendering))
+        return torch.cat(images)
 
     def _latents(
         self, generator: Generator, prompt: Prompt, count: int, progress: Progress | None
@@ -632,7 +760,11 @@ class Model:
         *,
         seed: int = 0,
         labels: Labels = None,
-        method: Literal["slerp", "linear"] = "slerp",
+        method: Literal["slerp", "linear"] | None = None,
+        space: Literal["z", "w"] = "z",
+        truncation: float = 1.0,
+        cutoff: int | None = None,
+        noise: NoiseMode = "drawn",
     ) -> Tensor:
         """Walk between pairs of latents.
 
@@ -641,42 +773,115 @@ class Model:
             frames: images on each walk, both ends included, at least 2.
             seed: of the latents; walk i goes from image 2i of `sample` to image 2i + 1.
             labels: of a conditional model, as for `sample`: one for all, or one for each walk.
-            method: along the great circle, as suits Gaussian latents, or along the straight line.
+            method: along the great circle, as suits Gaussian latents and is done in z unless asked
+                otherwise, or along the straight line, as in w.
+            space: "z", the latents, or "w", the styles that a generator maps them to.
+            truncation: as for `sample`, and so are `cutoff` and `noise`.
+            cutoff: see there.
+            noise: see there.
 
         Returns:
             [pairs, frames, channels, height, width], in [-1, 1], on the CPU
 
         Raises:
-            UnsupportedError: the model has no generator, or there are too few pairs or frames.
+            UnsupportedError: the model has no generator or no such space, or there are too few
+                pairs or frames.
         """
         generator = self._need(Generator, "interpolate")
         _check_positive(pairs=pairs, frames=frames - 1)
+        method = method or ("linear" if space == "w" else "slerp")
         _check_method(method)
+        if space not in ("z", "w"):
+            raise UnsupportedError(f"there is no space {space!r} to walk in; choose z or w")
+        mapped = self.mapped("interpolate in w") if space == "w" else None
+        rendering = self.rendering(truncation, cutoff, noise)
         walk = slerp if method == "slerp" else torch.lerp
         asked = self._asked_labels(generator, labels, pairs)
         walks = []
         for pair in range(pairs):
-            noise = ImageNoise(seed, (2 * pair, 2 * pair + 1), self.device)
-            first, last = generator.latents(2, noise).split(1)
+            draws = ImageNoise(seed, (2 * pair, 2 * pair + 1), self.device)
+            ends = generator.latents(2, draws)
             # One series of noise for the whole walk: only the latent moves.
             still = ImageNoise(seed, [2 * pair] * frames, self.device)
+            generator.latents(frames, still)  # it goes on where the first image's does
             shares = torch.linspace(0, 1, frames, device=self.device)
-            latents = torch.cat([walk(first, last, share) for share in shares])
             its = None if asked is None else asked[pair].expand(frames)
-            walks.append(self._generate(generator, latents, still, its))
+            if mapped is not None:
+                with self._at_rest(mapped):
+                    ends = mapped.map(ends, None if its is None else its[:2].to(self.device))
+            first, last = ends.split(1)
+            path = torch.cat([walk(first, last, share) for share in shares])
+            if mapped is None:
+                walks.append(self._generate(generator, path, still, its, rendering))
+            else:
+                walks.append(self._draw_styles(mapped, path, still, rendering))
         return torch.stack(walks)
+
+    def mix(
+        self,
+        rows: Sequence[int],
+        columns: Sequence[int],
+        layers: Sequence[int] = range(4),
+        *,
+        label: int | None = None,
+        truncation: float = 1.0,
+        cutoff: int | None = None,
+        noise: NoiseMode = "drawn",
+    ) -> Tensor:
+        """Give images some of the styles of others (Karras et al. 2019, figure 3).
+
+        Args:
+            rows: seeds of the images that keep all other styles, down the left.
+            columns: seeds of those whose styles are taken, along the top.
+            layers: whose styles are taken: 0 to 3 for the coarse ones of the figure, 4 to 7 for the
+                middle ones.
+            label: of a conditional model: the class of all images.
+            truncation: as for `sample`, and so are `cutoff` and `noise`.
+            cutoff: see there.
+            noise: see there; a mixed image has that of its row.
+
+        Returns:
+            [1 + rows, 1 + columns, channels, height, width], in [-1, 1], on the CPU: the sources in
+            the first row and column, whose corner is white.
+
+        Raises:
+            UnsupportedError: the model has no styles or no such layers, or there are no seeds.
+        """
+        generator = self.mapped("mix styles")
+        rendering = self.rendering(truncation, cutoff, noise)
+        _check_positive(rows=len(rows), columns=len(columns), layers=len(layers))
+        beyond = [layer for layer in layers if not 0 <= layer < generator.style_layers]
+        if beyond:
+            raise UnsupportedError(
+                f"the generator of {self.variant} has the layers 0 to "
+                f"{generator.style_layers - 1}, and not {beyond[0]}"
+            )
+        sources = []
+        for seeds in (rows, columns):
+            labels = self._asked_labels(generator, label, len(seeds))
+            draws = ImageNoise.of_seeds(seeds, self.device)
+            latents = generator.latents(len(seeds), draws)
+            with self._at_rest(generator):
+                its = None if labels is None else labels.to(self.device)
+                styles = generator.broadcast(generator.map(latents, its))
+            sources.append((styles, self._draw_styles(generator, styles, draws, rendering)))
+        (kept, down), (taken, along) = sources
+        lines = [torch.cat([torch.ones_like(along[:1]), along])]
+        for number, seed in enumerate(rows):
+            styles = kept[number].expand_as(taken).clone()
+            styles[:, list(layers)] = taken[:, list(layers)]
+            draws = ImageNoise.of_seeds([seed] * len(columns), self.device)
+            generator.latents(len(columns), draws)  # the noise goes on where the source's does
+            mixed = self._draw_styles(generator, styles, draws, rendering)
+            lines.append(torch.cat([down[number : number + 1], mixed]))
+        return torch.stack(lines)
 
     def decode(
         self, latents: Tensor, *, labels: Labels = None, seed: int = 0, batch_size: int = 64
     ) -> Tensor:
         """Make images of latents [N, *latent_shape], on the CPU; `labels` as for `sample`."""
         generator = self._need(Generator, "decode")
-        wanted = tuple(generator.latent_shape)
-        if tuple(latents.shape[1:]) != wanted:
-            raise UnsupportedError(
-                f"{self.variant} decodes latents of shape {('N', *wanted)}, not "
-                f"{tuple(latents.shape)}"
-            )
+        self._check_shape("decodes latents", latents, generator.latent_shape)
         codes = generator.discrete
         if codes and (latents.is_floating_point() or _outside(latents, codes)):
             raise UnsupportedError(
@@ -795,21 +1000,88 @@ class Model:
                 )
         return code.written(latents, values.to(latents.device))
 
+    def project(
+        self,
+        target: Tensor,
+        *,
+        space: "Space" = "w",
+        steps: int = 1000,
+        label: int | None = None,
+        features: "Features | None" = None,
+        noise: bool = True,
+        seed: int = 0,
+        observe: "Observe | None" = None,
+    ) -> "Projection":
+        """Look for the style that the generator draws an image of.
+
+        Args:
+            target: [channels, height, width] in [-1, 1], of the size of the model's images.
+            space: "w", one style for all layers, or "w+", one for each.
+            steps: how long to look.
+            label: of a conditional model: the image's class, 0 unless given.
+            features: the network in whose eyes the images are compared, such as
+                `ganzoo_core.evaluation.features.find_features` gives; by pixels where None.
+            noise: look for the layers' noise too; else it is what `seed` draws.
+            seed: of all that is drawn.
+            observe: told how it goes; see `ganzoo_core.projecting.Observe`.
+
+        Raises:
+            UnsupportedError: the model has no styles, the target another shape, or `steps` is
+                below 1.
+        """
+        from ganzoo_core.projecting import project
+
+        generator = self.mapped("project images")
+        if generator.classes and label is None:
+            label = 0
+        with self._at_rest(generator, gradients=True):
+            return project(
+                generator,
+                target,
+                space=space,
+                steps=steps,
+                label=self._asked_labels(generator, label, 1),
+                features=features,
+                noise=noise,
+                seed=seed,
+                observe=observe,
+            )
+
     def _generate(
-        self, generator: Generator, latents: Tensor, noise: ImageNoise, labels: Tensor | None
+        self,
+        generator: Generator,
+        latents: Tensor,
+        noise: ImageNoise,
+        labels: Tensor | None,
+        rendering: Rendering = PLAIN,
     ) -> Tensor:
-        its = () if labels is None else (labels.to(self.device),)
+        its = None if labels is None else labels.to(self.device)
         with self._at_rest(generator), drawing_from(noise, generator):
-            images: Tensor = generator(latents, *its)
-        return images.float().cpu()
+            return rendering.of(generator, latents, its).float().cpu()
+
+    def _draw_styles(
+        self,
+        generator: MappedGenerator,
+        styles: Tensor,
+        noise: ImageNoise,
+        rendering: Rendering,
+    ) -> Tensor:
+        with self._at_rest(generator), drawing_from(noise, generator):
+            return rendering.of_styles(generator, styles).float().cpu()
+
+    def _check_shape(self, does: str, given: Tensor, wanted: tuple[int, ...]) -> None:
+        if tuple(given.shape[1:]) != tuple(wanted):
+            raise UnsupportedError(
+                f"{self.variant} {does} of shape {('N', *wanted)}, not {tuple(given.shape)}"
+            )
 
     @contextmanager
-    def _at_rest(self, network: nn.Module) -> Iterator[None]:
-        """Run a network in eval mode and without gradients, then put its mode back."""
+    def _at_rest(self, network: nn.Module, *, gradients: bool = False) -> Iterator[None]:
+        """Run a network in eval mode and without gradients unless asked, then put its mode back."""
         training = [layer for layer in network.modules() if layer.training]
         network.eval()
         try:
-            with torch.no_grad():
+            with torch.set_grad_enabled(gradients):
                 yield
         finally:
             for layer in training:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ganzoo_core.hub.upload import Published
     from ganzoo_core.model import Model
     from ganzoo_core.plugins import Installed
+    from ganzoo_core.projecting import Observe, Projection, Space
     from ganzoo_core.text import Tokenizer
     from ganzoo_core.training.run import DataChoice, Observer
 
@@ -214,6 +215,67 @@ def latent(
         projection=projection,
         before=None if before is None else _as_model(before, device),
         progress=progress,
+    )
+
+
+def project(
+    model: "Model | str | Path",
+    target: "Path | str | Tensor",
+    *,
+    space: "Space" = "w",
+    steps: int = 1000,
+    label: int | None = None,
+    features: str | None = None,
+    noise: bool = True,
+    seed: int = 0,
+    device: str = "cpu",
+    observe: "Observe | None" = None,
+    noted: "Callable[[str], None] | None" = None,
+) -> "Projection":
+    """Find the style that a generator draws a given image of (Karras et al. 2020, appendix D).
+
+    Args:
+        model: a model, or what `load` takes.
+        target: an image file, whose central square is resized, or a tensor [C, H, W] in [-1, 1].
+        space: "w", one style for all layers, or "w+", one for each.
+        steps: how long to look.
+        label: of a conditional model: the image's class, 0 unless given.
+        features: the network in whose eyes images are compared, as for `evaluate`, or "pixels"; by
+            default the usual one where it can be had, and else pixels.
+        noise: look for the layers' noise too.
+        seed: of all that is drawn.
+        device: where to put a model that is loaded.
+        observe: told how it goes; see `ganzoo_core.projecting.Observe`.
+        noted: told in a sentence where the usual features cannot be had.
+
+    Returns:
+        what was found; Ctrl-C ends the search early with what there is.
+
+    Raises:
+        GanzooError: a model without styles, a target that cannot be read, or features that cannot
+            be had.
+    """
+    from torch import Tensor
+
+    from ganzoo_core.projecting import features_for, read_target
+
+    loaded = _as_model(model, device)
+    generator = loaded.mapped("project images")
+    wanted = target
+    if not isinstance(wanted, Tensor):
+        wanted = read_target(Path(wanted), generator.image_shape)
+    seen_by, why = features_for(features, loaded.device)
+    if why and noted:
+        noted(why)
+    return loaded.project(
+        wanted,
+        space=space,
+        steps=steps,
+        label=label,
+        features=seen_by,
+        noise=noise,
+        seed=seed,
+        observe=observe,
     )
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "reproduce": "measure what a variant's paper claims",
     "latent": "draw the latent space of a trained model",
     "interpolate": "walk between latents of a trained model",
+    "project": "find the style that a trained model draws an image of",
     "translate": "translate images from one domain to the other",
     "swap": "show the contents of some videos in the poses of another",
     "predict": "go on with videos",

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 Completer = Callable[..., list[str]]
+MOST_NUMBERS = 100_000
+"""The most numbers that one range may name."""
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +64,36 @@ def add_videos(parser: argparse.ArgumentParser, *, required: bool = True) -> Non
     )
 
 
+def add_rendering(parser: argparse.ArgumentParser) -> None:
+    """Add how a generator with styles renders them: `--truncation`, `--cutoff` and `--noise`."""
+    parser.add_argument(
+        "--truncation",
+        type=number,
+        default=1.0,
+        metavar="PSI",
+        help="of a generator with styles: keep them nearer to their mean, such as 0.7",
+    )
+    parser.add_argument(
+        "--cutoff", type=whole, metavar="LAYERS", help="truncate the first layers only"
+    )
+    parser.add_argument(
+        "--noise",
+        choices=("drawn", "fixed", "none", "coarse", "fine"),
+        default="drawn",
+        help="of a generator with styles: for each image (default), the same for all, or only in "
+        "some layers",
+    )
+
+
+def rendering_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what `add_rendering` read, as the model's verbs take it."""
+    return {
+        "truncation": options.truncation,
+        "cutoff": options.cutoff,
+        "noise": options.noise,
+    }
+
+
 def add_variant(parser: argparse.ArgumentParser, **options: Any) -> None:
     """Add the positional name of a variant, completed from what is installed."""
     completed(parser.add_argument("variant", help="name of a variant", **options), variant_names)
@@ -112,6 +144,18 @@ def natural(text: str) -> int:
     if not 0 <= number < 2**63:
         raise argparse.ArgumentTypeError(f"must be from 0 to 2**63 - 1, not {number}")
     return number
+
+
+def numbers(text: str) -> list[int]:
+    """Read whole numbers of at least 0: 7, 0-9 or 1,3,5-7."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        numbers = range(natural(first), natural(last if dash else first) + 1)
+        if not 0 < len(numbers) <= MOST_NUMBERS:
+            raise argparse.ArgumentTypeError(f"{part!r} is no range of numbers, such as 0-9")
+        found += numbers
+    return found
 
 
 def whole(text: str) -> int:

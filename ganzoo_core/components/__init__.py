@@ -15,6 +15,7 @@ from ganzoo_core.components.optimizers import (
     Progress,
     RMSprop,
     constant,
+    slowed,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
         Regularizer,
         errors_of,
         logits_of,
+    )
+    from ganzoo_core.components.mapped import (
+        NOISE_MODES,
+        MappedGenerator,
+        NoiseMode,
+        Rendering,
     )
     from ganzoo_core.components.networks import (
         Code,
@@ -61,6 +68,7 @@ if TYPE_CHECKING:
     from ganzoo_core.components.video import Composer, Predictor
 
 __all__ = [
+    "NOISE_MODES",
     "SGD",
     "Adagrad",
     "Adam",
@@ -85,7 +93,9 @@ __all__ = [
     "LatentCode",
     "Loss",
     "Losses",
+    "MappedGenerator",
     "Noise",
+    "NoiseMode",
     "NoisyModule",
     "Optimizer",
     "Parts",
@@ -96,6 +106,7 @@ __all__ = [
     "Progress",
     "RMSprop",
     "Regularizer",
+    "Rendering",
     "Reranker",
     "Stage",
     "Step",
@@ -106,6 +117,7 @@ __all__ = [
     "errors_of",
     "logits_of",
     "mixed_seed",
+    "slowed",
 ]
 
 _HOMES = {
@@ -118,6 +130,7 @@ _HOMES = {
         "errors_of",
         "logits_of",
     ),
+    "mapped": ("NOISE_MODES", "MappedGenerator", "NoiseMode", "Rendering"),
     "networks": (
         "Code",
         "CodeDiscriminator",

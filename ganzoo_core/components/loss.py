@@ -77,6 +77,9 @@ class Regularizer(nn.Module):
     """What `penalty` costs the discriminator at each of its updates, in forward-equivalents:
     6 for a norm of the gradient at one batch of images (forward 1, gradient 1, backward of both
     4)."""
+    every: int = 1
+    """At how many updates of the discriminator it is penalised once. Above 1 the penalty is
+    lazy (Karras et al. 2020, appendix B): so many times as heavy, in an update of its own."""
 
     def penalty(self, judged: Judged, noise: Noise) -> Tensor | None:
         """Return what is added to the discriminator's loss, a scalar; None where nothing is."""

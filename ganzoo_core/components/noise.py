@@ -82,6 +82,13 @@ class ImageNoise:
             torch.Generator().manual_seed(mixed_seed(seed, number)) for number in numbers
         ]
 
+    @classmethod
+    def of_seeds(cls, seeds: Sequence[int], device: torch.device | str = "cpu") -> "ImageNoise":
+        """Return the noise of the first image of each of several series."""
+        noise = cls(0, (), device)
+        noise._generators = [torch.Generator().manual_seed(mixed_seed(seed, 0)) for seed in seeds]
+        return noise
+
     def normal(self, count: int, *shape: int) -> Tensor:
         """Draw from N(0, 1): [count, *shape]."""
         return self._stacked(

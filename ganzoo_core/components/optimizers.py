@@ -125,6 +125,22 @@ Optimizer = Annotated[Adam | AdamW | SGD | RMSprop | Adagrad, Field(discriminato
 """The type of an optimiser's setting; `name` chooses which."""
 
 
+def slowed(optimizer: Optimizer, share: float) -> Optimizer:
+    """Return settings for an optimiser of whose moves only a share are those that it is set for.
+
+    What is lazily regularised every k steps makes k + 1 moves instead of k. With c = k / (k + 1),
+    λ' = c·λ and β' = β^c make them together what k moves were (Karras et al. 2020, appendix B).
+    """
+    changed: dict[str, object] = {"lr": optimizer.lr * share}
+    if isinstance(optimizer, Adam):
+        changed["betas"] = tuple(beta**share for beta in optimizer.betas)
+    elif isinstance(optimizer, SGD):
+        changed["momentum"] = optimizer.momentum**share
+    elif isinstance(optimizer, RMSprop):
+        changed["alpha"] = optimizer.alpha**share
+    return optimizer.model_copy(update=changed)
+
+
 class Progress(NamedTuple):
     """How far a stage has come, for schedules."""
 

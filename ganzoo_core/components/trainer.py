@@ -53,6 +53,9 @@ class Phase:
     every: int = 1
     constrain: Callable[[], None] = unconstrained
     """Called after each update, to bring the weights back to where they may be."""
+    optimizer_of: str = ""
+    """Name of an earlier phase of the stage whose optimiser, moments and all, moves these weights
+    too; they are the same networks' then, and `optimizer` is the same setting."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ taken up again continues bit for bit.
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -293,7 +293,13 @@ class Engine:
         self._stage_begun = number
 
     def _turns_of(self, number: int) -> list[_Turn]:
-        return [self._turn(phase) for phase in self.stages[number].phases]
+        turns: dict[str, _Turn] = {}
+        for phase in self.stages[number].phases:
+            if phase.optimizer_of:
+                turns[phase.name] = replace(turns[phase.optimizer_of], phase=phase)
+            else:
+                turns[phase.name] = self._turn(phase)
+        return list(turns.values())
 
     def _turn(self, phase: Phase) -> _Turn:
         # Networks may share weights, which must not move twice.
@@ -411,7 +417,11 @@ class Engine:
 
     def _named_turns(self) -> list[tuple[str, _Turn]]:
         stage = self.stages[self._stage_begun].name
-        return [(f"optimizers/{stage}/{turn.phase.name}", turn) for turn in self._turns]
+        return [
+            (f"optimizers/{stage}/{turn.phase.name}", turn)
+            for turn in self._turns
+            if not turn.phase.optimizer_of
+        ]
 
 
 def batches_per_step(phases: Sequence[Phase]) -> int:

@@ -165,6 +165,7 @@ def test_parameters_come_as_tensors(tmp_path: Path) -> None:
     [
         np.arange(12, dtype=np.float32).reshape(3, 4),
         np.asfortranarray(np.arange(12, dtype=np.float64).reshape(3, 4)),
+        np.arange(24, dtype=np.float32).reshape(2, 3, 4).transpose(1, 2, 0),
         np.arange(6, dtype=">i4"),
         np.array(3.5, dtype=np.float16),
         np.zeros((0, 4), dtype=np.uint8),

@@ -7,10 +7,12 @@ from ganzoo_core.cli.options import (
     add_device,
     add_json,
     add_model,
+    add_rendering,
     add_videos,
     natural,
     path,
     positive,
+    rendering_of,
 )
 from ganzoo_core.cli.render import print_json
 from ganzoo_core.errors import ConfigError
@@ -25,6 +27,7 @@ examples:
   ganzoo interpolate runs/mnist --out walk.png
   ganzoo interpolate runs/mnist --pairs 16 --frames 60 --method linear --out walk.gif
   ganzoo interpolate drnet.sprites --space pose --data video:sprites:character --out poses.gif
+  ganzoo interpolate stylegan --space w --truncation 0.7 --frames 60 --out walk.mp4
 """
 
 
@@ -36,16 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=natural, default=0, help="of the latents (default 0)")
     parser.add_argument(
         "--space",
-        choices=("latent", "pose"),
-        help="latents, or poses of videos, which --data names (default: what the model has)",
+        choices=("z", "w", "pose"),
+        help="latents, the styles of a generator that maps them, or poses of videos, which --data "
+        "names (default: z, or pose where the model has no latents)",
     )
     add_videos(parser, required=False)
     parser.add_argument(
         "--method",
         choices=("slerp", "linear"),
-        default="slerp",
-        help="on the sphere (default) or straight",
+        help="on the sphere (default in z) or straight (default in w)",
     )
+    add_rendering(parser)
     parser.add_argument("--enlarge", type=positive, default=1, help="pixels a pixel of the grid")
     parser.add_argument(
         "--out",
@@ -64,12 +68,17 @@ def run(options: argparse.Namespace) -> int:
 
     images.check_format(options.out)
     model = zoo.load(options.model, device=options.device)
-    space = options.space or ("pose" if "swap" in model.verbs else "latent")
+    space = options.space or ("pose" if "swap" in model.verbs else "z")
     walks = (
         _between_poses(model, options)
         if space == "pose"
         else model.interpolate(
-            options.pairs, options.frames, seed=options.seed, method=options.method
+            options.pairs,
+            options.frames,
+            seed=options.seed,
+            method=options.method,
+            space="w" if space == "w" else "z",
+            **rendering_of(options),
         )
     )
     if options.out.suffix.lower() in clips.FORMATS:
@@ -104,5 +113,5 @@ def _between_poses(model: "Model", options: argparse.Namespace) -> "Tensor":
         walks=options.pairs,
         frames=options.frames,
         seed=options.seed,
-        method=options.method,
+        method=options.method or "slerp",
     )

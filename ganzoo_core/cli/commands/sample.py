@@ -5,6 +5,9 @@ latent, such as an InfoGAN's c1 or a decoder's z0: c1=3 for all images, c1=0:9 f
 turn, c2=-2:2 for ten steps between, c2=-2:2:5 for five. One code that moves makes a row of each
 latent; two make a grid, the first down and the second along.
 
+A generator with styles, such as StyleGAN's, takes --truncation and --noise, and --mix gives the
+images of ROWSEEDS, down the left, some styles of those of COLSEEDS, along the top.
+
 --report writes one page about the model: grids, interpolations, truncation, codes, nearest
 neighbours, losses and figures, as far as they apply. Images are then only saved where --out is
 given as well.
@@ -14,7 +17,16 @@ import argparse
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from ganzoo_core.cli.options import add_device, add_json, add_model, natural, path, positive
+from ganzoo_core.cli.options import (
+    add_device,
+    add_json,
+    add_model,
+    add_rendering,
+    numbers,
+    path,
+    positive,
+    rendering_of,
+)
 from ganzoo_core.cli.render import print_json
 from ganzoo_core.errors import ConfigError
 
@@ -25,8 +37,10 @@ if TYPE_CHECKING:
 
     from ganzoo_core.model import Model
 
-MOST_CLASSES = 100_000
-"""The most classes that one range may name."""
+COUNT = 64
+"""Images, where their number is not given."""
+RENDERED = {"truncation": 1.0, "cutoff": None, "noise": "drawn"}
+"""How a generator with styles renders them unless asked otherwise."""
 STEPS = 10
 """Values of a real code that moves, where their number is not given."""
 
@@ -37,6 +51,8 @@ examples:
   ganzoo sample runs/mnist -n 100 --out folder-of-pngs
   ganzoo sample cgan.mnist --class 0-9 -n 100
   ganzoo sample infogan.mnist --code c1=0:9 --code c2=-2:2 --out codes.png
+  ganzoo sample stylegan --truncation 0.7 --seed 1-64 --out truncated.png
+  ganzoo sample stylegan --mix 1-4 5-10 --layers 0-3 --out mixed.png
   ganzoo sample runs/mnist --report report.html --data idx:mnist
 """
 
@@ -44,8 +60,14 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_model(parser)
-    parser.add_argument("-n", "--count", type=positive, default=64, help="how many (default 64)")
-    parser.add_argument("--seed", type=natural, default=0, help="of the series (default 0)")
+    parser.add_argument("-n", "--count", type=positive, help="how many (default 64)")
+    parser.add_argument(
+        "--seed",
+        type=numbers,
+        default=[0],
+        metavar="SEEDS",
+        help="of the series (default 0), or 1-64 for an image of each seed",
+    )
     parser.add_argument(
         "--out",
         type=path,
@@ -54,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--class",
         dest="classes",
-        type=classes,
+        type=numbers,
         metavar="CLASSES",
         help="of a conditional model: 7, 0-9 or 1,3,5 in turn",
     )
@@ -64,6 +86,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUES",
         help="set or move a part of the latent: c1=0:9, c2=-2:2",
+    )
+    add_rendering(parser)
+    parser.add_argument(
+        "--mix",
+        nargs=2,
+        type=numbers,
+        metavar=("ROWSEEDS", "COLSEEDS"),
+        help="a grid of images that have some styles of others, with the sources at its borders",
+    )
+    parser.add_argument(
+        "--layers", type=numbers, metavar="LAYERS", help="whose styles --mix takes (default 0-3)"
     )
     parser.add_argument(
         "--report", type=path, metavar="FILE", help="write a page, report.html or report.pdf"
@@ -91,6 +124,7 @@ def run(options: argparse.Namespace) -> int:
     if out:
         images.check_format(out)
     _check_report(options, out)
+    _check_choices(options)
     model = zoo.load(options.model, device=options.device)
     said = _reported(model, options) if options.report else {}
     if out is None:
@@ -102,22 +136,10 @@ def run(options: argparse.Namespace) -> int:
     said |= {
         "out": str(out),
         "count": len(drawn),
-        "seed": options.seed,
+        "seed": options.seed if len(options.seed) > 1 else options.seed[0],
         "shape": list(drawn.shape),
     }
     return _told(said, options)
-
-
-def classes(text: str) -> list[int]:
-    """Read class numbers: 7, 0-9 or 1,3,5-7."""
-    found: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        numbers = range(natural(first), natural(last if dash else first) + 1)
-        if not 0 < len(numbers) <= MOST_CLASSES:
-            raise argparse.ArgumentTypeError(f"{part!r} is no range of classes, such as 0-9")
-        found += numbers
-    return found
 
 
 def _told(said: dict[str, Any], options: argparse.Namespace) -> int:
@@ -128,9 +150,9 @@ def _told(said: dict[str, Any], options: argparse.Namespace) -> int:
     if "report" in said:
         for title, reason in said["left_out"].items():
             print(f"not shown: {title}: {reason}")
-        print(f"{len(said['shown'])} parts of seed {options.seed}: {said['report']}")
+        print(f"{len(said['shown'])} parts of seed {options.seed[0]}: {said['report']}")
     if "out" in said:
-        print(f"{said['count']} images of seed {options.seed}: {said['out']}")
+        print(f"{said['count']} images of {_seeds(options)}: {said['out']}")
     return 0
 
 
@@ -148,6 +170,34 @@ def _check_report(options: argparse.Namespace, out: "Path | None") -> None:
         )
 
 
+def _check_choices(options: argparse.Namespace) -> None:
+    """Refuse choices that contradict each other."""
+    several = len(options.seed) > 1
+    if options.mix:
+        taken = {"--code": options.code, "--seed": options.seed != [0], "-n": options.count}
+        named = [name for name, given in taken.items() if given]
+        if named:
+            raise ConfigError(f"--mix names its own images by their seeds; leave {named[0]} out")
+        if options.classes and len(options.classes) > 1:
+            raise ConfigError("--mix mixes images of one class; give --class a single one")
+    elif options.layers:
+        raise ConfigError("--layers says whose styles are mixed; give --mix ROWSEEDS COLSEEDS too")
+    if several and options.count not in (None, len(options.seed)):
+        raise ConfigError(
+            f"--seed names {len(options.seed)} images, one a seed, and -n {options.count}; leave "
+            "-n out"
+        )
+    if several and options.report:
+        raise ConfigError("a report is of one series; give --seed a single number")
+
+
+def _seeds(options: argparse.Namespace) -> str:
+    if options.mix:
+        return "mixed styles"
+    seeds = options.seed
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+
+
 def _reported(model: "Model", options: argparse.Namespace) -> dict[str, Any]:
     """Write the report, and return what there is to say of it."""
     import ganzoo_core as zoo
@@ -158,8 +208,8 @@ def _reported(model: "Model", options: argparse.Namespace) -> dict[str, Any]:
             model,
             options.report,
             data=options.data,
-            count=options.count,
-            seed=options.seed,
+            count=options.count or COUNT,
+            seed=options.seed[0],
             batch_size=options.batch_size,
             split=options.split,
             data_root=options.data_root,
@@ -178,23 +228,43 @@ def _drawn(
 ) -> "tuple[Tensor, int | None]":
     """Return the images [N, C, H, W] and how many columns suit them."""
     its = options.classes
+    rendering = rendering_of(options)
+    if options.mix:
+        rows, columns = options.mix
+        grid = model.mix(
+            rows,
+            columns,
+            options.layers or range(4),
+            label=its[0] if its else None,
+            **rendering,
+        )
+        return grid.flatten(0, 1), grid.shape[1]
+    several = len(options.seed) > 1
+    seed = options.seed if several else options.seed[0]
+    count = len(options.seed) if several else options.count or COUNT
     codes = dict(_values(text, model) for text in options.code)
     if any(len(values) > 1 for values in codes.values()):
         if its and len(its) > 1:
             raise ConfigError("--code moves a code for one class; give --class a single one")
+        if several or rendering != RENDERED:
+            raise ConfigError(
+                "a grid of codes is of one seed and of all noise; leave --truncation, --cutoff, "
+                "--noise and further seeds out"
+            )
         rows = model.traverse(
             codes,
-            count=min(options.count, 8),
-            seed=options.seed,
+            count=min(count, 8),
+            seed=options.seed[0],
             labels=its[0] if its else None,
         )
         return rows.flatten(0, 1), rows.shape[1]
-    labels = [its[number % len(its)] for number in range(options.count)] if its else None
+    labels = [its[number % len(its)] for number in range(count)] if its else None
     drawn = model.sample(
-        options.count,
-        seed=options.seed,
+        count,
+        seed=seed,
         labels=labels,
         codes={name: values[0] for name, values in codes.items()},
+        **rendering,
         batch_size=options.batch_size,
         progress=progress,
     )

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ganzoo_core import __version__, images
-from ganzoo_core.components import ImageNoise
+from ganzoo_core.components import ImageNoise, MappedGenerator
 from ganzoo_core.data import ImageData, indices, open_images
 from ganzoo_core.errors import HubError
 from ganzoo_core.evaluation.drawing import generator_of
@@ -37,6 +37,8 @@ WALKS, FRAMES = 6, 10
 TRUNCATED = 8
 """Latents that are shown under every truncation."""
 TRUNCATIONS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+STYLE_TRUNCATIONS = (1.0, 0.7, 0.5, 0.0, -0.5, -1.0)
+"""ψ of figure 8 of Karras et al. 2019, for generators with styles."""
 
 ENCODED = 2000
 """Images whose codes are drawn: more would hide each other."""
@@ -197,6 +199,8 @@ def _truncation(subject: _Subject) -> _Gathered:
     model = subject.model
     subject.verb("decode", "no latent to shrink")
     generator = generator_of(model)
+    if isinstance(generator, MappedGenerator):
+        return _truncated_styles(subject)
     numbers = range(TRUNCATED)
     latents = generator.latents(TRUNCATED, ImageNoise(subject.seed, numbers, model.device))
     normal = ImageNoise(subject.seed, numbers, model.device).normal(TRUNCATED, *latents.shape[1:])
@@ -212,6 +216,21 @@ def _truncation(subject: _Subject) -> _Gathered:
         f"Each row is one latent, shrunk to {factors} of itself from left to right: nearer to the "
         "middle of the prior images are more typical and differ less.",
         (_picture(shown, f"{TRUNCATED} rows of {len(TRUNCATIONS)} images", len(TRUNCATIONS)),),
+    )
+
+
+def _truncated_styles(subject: _Subject) -> _Gathered:
+    columns = [
+        subject.model.sample(TRUNCATED, seed=subject.seed, truncation=psi)
+        for psi in STYLE_TRUNCATIONS
+    ]
+    shown = torch.stack(columns, 1).flatten(0, 1)
+    factors = ", ".join(f"{psi:g}" for psi in STYLE_TRUNCATIONS)
+    return _Gathered(
+        f"Each row is one style, moved towards the mean of all styles: ψ is {factors} from left to "
+        "right. At 0 it is the mean itself, the same for all but the noise; below 0 what is drawn "
+        "is the contrary of the image.",
+        (_picture(shown, f"{TRUNCATED} rows of {len(columns)} images", len(columns)),),
     )
 
 

@@ -178,9 +178,18 @@ def _array(pending: Inert, state: object, budget: Budget) -> object:
 
 
 def _array_from_buffer(args: tuple[object, ...], budget: Budget) -> object:
-    """Stand for numpy's `_frombuffer(data, type, shape, order)`, of pickle protocol 5."""
-    data, dtype, shape, order = args
-    return _array_of(data, dtype, shape, isinstance(order, str) and order == "F", budget)
+    """Stand for numpy's `_frombuffer(data, type, shape, order)`, of pickle protocol 5.
+
+    Since 2.3 an array whose axes are in another order comes as it lies, with that order.
+    """
+    data, dtype, shape, order, *axes = args
+    array = _array_of(data, dtype, shape, isinstance(order, str) and order == "F", budget)
+    if order != "K" or not axes or axes[0] is None or not isinstance(array, np.ndarray):
+        return array
+    places = _shape(axes[0])
+    if sorted(places) != list(range(array.ndim)):
+        raise UnreadableError("it has an array whose axes are in no order")
+    return array.transpose(places)
 
 
 def _array_of(

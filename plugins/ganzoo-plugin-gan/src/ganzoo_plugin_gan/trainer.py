@@ -19,8 +19,10 @@ from ganzoo_core.components import (
     Phase,
     PointwiseLoss,
     Progress,
+    Regularizer,
     Step,
     Trainer,
+    slowed,
 )
 from ganzoo_core.errors import ConfigError, UnsupportedError
 from ganzoo_plugin_gan.config import AdversarialConfig
@@ -57,6 +59,11 @@ class AdversarialTrainer(Trainer):
                 "the adversarial trainer needs an adversarial loss; choose another --loss"
             )
         self.adversarial_loss = parts.loss
+        self._lazy = {
+            f"discriminator-{_words(type(regularizer).__name__)}": regularizer
+            for regularizer in parts.regularizers
+            if regularizer.every > 1
+        }
         self._softens = bool(config.label_smoothing or config.label_noise or config.label_flipping)
         if self._softens and not isinstance(parts.loss, PointwiseLoss):
             raise ConfigError(
@@ -65,15 +72,29 @@ class AdversarialTrainer(Trainer):
             )
 
     def phases(self) -> Sequence[Phase]:
-        """Return the discriminator's turn and the generator's."""
+        """Return the discriminator's turn, those of its lazy penalties, and the generator's."""
+        k = self.config.discriminator_steps
+        moves = k + sum(1 / regularizer.every for regularizer in self._lazy.values())
         discriminator = Phase(
             "discriminator",
             networks=("discriminator",),
-            optimizer=self.config.discriminator_optimizer,
+            optimizer=slowed(self.config.discriminator_optimizer, k / moves)
+            if self._lazy
+            else self.config.discriminator_optimizer,
             schedule=self._decayed,
-            repeat=self.config.discriminator_steps,
+            repeat=k,
             constrain=self._constrain,
         )
+        lazy = [
+            replace(
+                discriminator,
+                name=name,
+                repeat=1,
+                every=regularizer.every,
+                optimizer_of=discriminator.name,
+            )
+            for name, regularizer in self._lazy.items()
+        ]
         generator = Phase(
             "generator",
             networks=("generator",),
@@ -81,21 +102,25 @@ class AdversarialTrainer(Trainer):
             schedule=self._decayed,
         )
         if self.config.share_fake:
-            return generator, discriminator
-        return discriminator, generator
+            return generator, discriminator, *lazy
+        return discriminator, *lazy, generator
 
     def loss(self, phase: Phase, batch: Batch, step: Step) -> Losses:
         """Return what the network of this phase minimises."""
         if phase.name == "generator":
             return self._generator_loss(batch, step)
+        if phase.name in self._lazy:
+            return self._lazy_loss(self._lazy[phase.name], step)
         return self._discriminator_loss(batch, step)
 
     def passes(self) -> Mapping[str, float]:
         """Return the cost of a step: 4 F_G + 8 F_D, or 3 F_G + 8 F_D where the fakes are shared."""
         k = self.config.discriminator_steps
         drawn = k - 1 if self.config.share_fake else k
-        penalties = sum(regularizer.passes for regularizer in self.regularizers)
-        return {"generator": 3 + drawn, "discriminator": (6 + penalties) * k + 2}
+        lazy = self._lazy.values()
+        penalties = sum(its.passes for its in self.regularizers if its not in lazy)
+        rarely = sum(its.passes / its.every for its in lazy)
+        return {"generator": 3 + drawn, "discriminator": (6 + penalties) * k + rarely + 2}
 
     def generator_terms(self, fake: DiscriminatorOutput, fakes: Fakes) -> Mapping[str, Tensor]:
         """Return what the generator minimises besides the game, as scalars by name."""
@@ -126,13 +151,15 @@ class AdversarialTrainer(Trainer):
         fake = self._judge(fakes.images, fakes.labels, step)
         game = self._game(real, fake, step.noise)
         terms = dict(self.discriminator_terms(real, fake, batch, fakes))
+        judged = Judged(
+            lambda images: self._judge(images, batch.labels, step), batch.images, fakes.images, real
+        )
+        if self._lazy:
+            # What was said of the real images is of the weights before this turn's update.
+            step.reuse["judged"] = replace(judged, of_real=None)
         for regularizer in self.regularizers:
-            judged = Judged(
-                lambda images: self._judge(images, batch.labels, step),
-                batch.images,
-                fakes.images,
-                real,
-            )
+            if regularizer.every > 1:
+                continue
             penalty = regularizer.penalty(judged, step.noise)
             if penalty is not None:
                 terms[_words(type(regularizer).__name__)] = penalty
@@ -142,6 +169,16 @@ class AdversarialTrainer(Trainer):
             parts["real_logit"] = real.logits.detach().mean()
             parts["fake_logit"] = fake.logits.detach().mean()
         return Losses(losses.total, parts)
+
+    def _lazy_loss(self, regularizer: Regularizer, step: Step) -> Losses:
+        """Return a penalty at the batch that the discriminator has just learned from."""
+        penalty = regularizer.penalty(step.reuse["judged"], step.noise)
+        if penalty is None:
+            raise UnsupportedError(
+                f"{type(regularizer).__name__} has no penalty to compute lazily; leave its "
+                "setting every at 1"
+            )
+        return Losses(penalty * regularizer.every, {"penalty": penalty.detach()})
 
     def _game(self, real: DiscriminatorOutput, fake: DiscriminatorOutput, noise: Noise) -> Tensor:
         """Return the discriminator's side of the game, with softened targets where asked for."""

@@ -67,12 +67,23 @@ class ProGANDiscriminator(Discriminator, Growing):
         maps = config.maps_at()
         self.from_image = nn.ModuleList(EqualizedConv2d(config.channels, each, 1) for each in maps)
         self.blocks = nn.ModuleList([_Last(maps[0], config.group)])
-        self.blocks.extend(_Shrinking(inputs, outputs) for outputs, inputs in pairwise(maps))
+        self.blocks.extend(self.shrinking(inputs, outputs) for outputs, inputs in pairwise(maps))
         self.to_logits = EqualizedLinear(maps[0], 1 + config.classes, gain=1)
         self.start_grown()
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         """Judge images [N, C, H, W]: scores [N] and, with classes, heads["class"] [N, classes]."""
+        features = self.features(images)
+        answers = self.to_logits(features)
+        heads = {"class": answers[:, 1:]} if self.classes else {}
+        return DiscriminatorOutput(answers[:, 0], features, heads)
+
+    def shrinking(self, inputs: int, outputs: int) -> nn.Module:
+        """Return a block from feature maps of one size to those of half of it."""
+        return _Shrinking(inputs, outputs)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what is below the scores of images [N, C, H, W]: [N, maps]."""
         doublings, fraction = self.level()
         if doublings and images.shape[-1] == self.image_shape[-1]:
             images = shrunk(images, doublings)
@@ -83,9 +94,7 @@ class ProGANDiscriminator(Discriminator, Growing):
             activations = torch.lerp(activations, below, fraction)
         for level in range(top - 1, -1, -1):
             activations = self.blocks[level](activations)
-        answers = self.to_logits(activations)
-        heads = {"class": answers[:, 1:]} if self.classes else {}
-        return DiscriminatorOutput(answers[:, 0], activations, heads)
+        return activations
 
 
 class _First(nn.Module):

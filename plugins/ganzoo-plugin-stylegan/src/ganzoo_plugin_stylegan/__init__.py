@@ -1,0 +1,1 @@
+"""StyleGAN (Karras et al. 2019), a ganzoo plugin."""
