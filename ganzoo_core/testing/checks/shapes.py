@@ -233,7 +233,7 @@ def _check_images(generator: Generator | Composer, title: str) -> None:
         )
     _must_have_shape("images", answer, (COUNT, *generator.image_shape), title)
     _must_be_numbers("images", answer, title)
-    if generator.linear and generator.training:
+    if getattr(generator, "linear", False) and generator.training:
         return
     largest = max(float(answer.abs().max()), _largest_when_grown(generator))
     if largest > 1:
