@@ -14,10 +14,10 @@ def digits() -> ImageData:
     return open_images("digits", image_size=8, channels=1)
 
 
-def batches(digits: ImageData, rank: int = 0, count: int = 1, **settings: int) -> ImageBatches:
+def batches(digits: ImageData, rank: int = 0, count: int = 1, labelled: int = 0) -> ImageBatches:
     processes = Processes("cpu")
     processes.rank, processes.count = rank, count
-    return ImageBatches(digits, 32, 0, processes, flip=True, **settings)
+    return ImageBatches(digits, 32, 0, processes, flip=True, labelled=labelled)
 
 
 def test_batches_of_changing_sizes_read_the_same_sequence(digits: ImageData) -> None:

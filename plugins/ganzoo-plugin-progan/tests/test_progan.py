@@ -157,6 +157,14 @@ def test_how_far_it_has_grown_is_in_the_state_dict():
     assert torch.equal(fresh(latents()), grown(latents()))
 
 
+@pytest.mark.parametrize("lod", [-0.5, 2.5, float("nan"), float("inf")])
+def test_a_level_that_there_is_not_is_refused(lod):
+    generator, _ = networks()
+    spoilt = generator.state_dict() | {"lod": torch.tensor(lod)}
+    with pytest.raises(CheckpointError, match="have levels of detail from 0 to 2; get the weights"):
+        generator.load_state_dict(spoilt)
+
+
 def test_copied_buffers_are_seen_when_the_mode_changes():
     grown, average = networks()[0], networks()[0]
     grown.grow_to(2.0)
@@ -734,6 +742,10 @@ def test_a_transposed_convolution_is_an_enlarging_one_turned_round():
         (lambda state: state.pop("layer3.bias"), r"layer3\.bias is missing"),
         (lambda state: state.update(extra=torch.zeros(1)), "it has extra beside"),
         (lambda state: state.pop("output1.weight"), r"images at the sizes \[0, 2\]"),
+        (
+            lambda state: state.update(lod=torch.tensor(3.0)),
+            "the buffer lod is 3, and images of 16",
+        ),
     ],
 )
 def test_a_file_that_lacks_layers_or_has_others_is_refused(tmp_path, spoil, said):
