@@ -15,14 +15,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ganzoo_core import zoo
 from ganzoo_core.blueprint import draw_up
 from ganzoo_core.components import Adam, DiscriminatorOutput, JointNoise, Judged
-from ganzoo_core.errors import CheckpointError, ConfigError, UnsupportedError
+from ganzoo_core.errors import CheckpointError, ConfigError, DataError, UnsupportedError
 from ganzoo_core.hub.authors_files import AuthorsFile
 from ganzoo_core.model import Model
 from ganzoo_core.plugins import read_installed
 from ganzoo_core.testing import parametrize_with_checks
 from ganzoo_core.testing.passes import count_passes
 from ganzoo_core.testing.subjects import engine_of, random_images
-from ganzoo_core.training.engine import batch_size_of, stage_ends
+from ganzoo_core.training.engine import batch_size_of, images_per_step, stage_ends
+from ganzoo_core.training.run import DataChoice
 from ganzoo_core.zoo import plan
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "checkpoints"
@@ -156,6 +157,14 @@ def test_how_far_it_has_grown_is_in_the_state_dict():
     assert torch.equal(fresh(latents()), grown(latents()))
 
 
+@pytest.mark.parametrize("lod", [-0.5, 2.5, float("nan"), float("inf")])
+def test_a_level_that_there_is_not_is_refused(lod):
+    generator, _ = networks()
+    spoilt = generator.state_dict() | {"lod": torch.tensor(lod)}
+    with pytest.raises(CheckpointError, match="have levels of detail from 0 to 2; get the weights"):
+        generator.load_state_dict(spoilt)
+
+
 def test_copied_buffers_are_seen_when_the_mode_changes():
     grown, average = networks()[0], networks()[0]
     grown.grow_to(2.0)
@@ -204,6 +213,38 @@ def test_the_papers_training_shows_800_thousand_images_in_each_stage():
     assert sizes == [16] * 11 + [14, 14, 6, 6, 3, 3]
     for begin, end, size in zip([0, *ends], ends, sizes, strict=False):
         assert (end - begin) * size == pytest.approx(800_000, abs=size)
+
+
+@pytest.mark.parametrize("size", [16, 32, 64, 128, 256, 512, 1024])
+def test_the_readmes_steps_are_800_thousand_images_a_stage(size):
+    readme = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    sizes, steps = (
+        next(line for line in readme.splitlines() if line.startswith(start)).split(" | ")[1:]
+        for start in ("| size |", "| `--steps` |")
+    )
+    named = dict(zip((int(each.strip(" |")) for each in sizes), steps, strict=True))
+    drawn_up = draw_up(read_installed(), "progan", {"image_size": size})
+    stages = drawn_up.build_trainer(drawn_up.build_networks(device="meta")).stages()
+    images = 800_000 * len(stages)
+    wanted = images / images_per_step(stages, drawn_up.training)
+    assert int(named[size].strip(" |").replace(",", "")) == pytest.approx(wanted, abs=1)
+
+
+def test_epochs_are_images_over_all_stages():
+    settings = {**SMALL, "trainer.batch_sizes": {"8": 8, "16": 2}}
+    drawn_up = plan("progan", DataChoice("digits"), settings=settings, epochs=2)
+    engine = engine_of(drawn_up)
+    ends = stage_ends(engine.stages, engine.settings)
+    steps = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
+    assert sum(n * size for n, size in zip(steps, [4, 8, 8, 2, 2], strict=True)) == pytest.approx(
+        2 * 1797, abs=10
+    )
+
+
+def test_a_batch_larger_than_the_data_is_refused_whichever_stage_has_it(tmp_path):
+    settings = {**SMALL, "trainer.batch_sizes": {"16": 1798}}
+    with pytest.raises(DataError, match="a batch of 1798 is larger than the 1797 images"):
+        zoo.train("progan", "digits", out=tmp_path / "run", settings=settings, device="cpu")
 
 
 def test_sizes_may_have_durations_and_learning_rates_of_their_own():
@@ -389,8 +430,6 @@ def test_drift_needs_logits():
 
 
 def test_labelled_data_are_learned_without_their_classes_unless_asked_for():
-    from ganzoo_core.training.run import DataChoice
-
     def classes(**settings):
         drawn_up = plan("progan", DataChoice("digits"), settings={"image_size": 16, **settings})
         return {role: part.config.classes for role, part in drawn_up.networks.items()}
@@ -703,6 +742,10 @@ def test_a_transposed_convolution_is_an_enlarging_one_turned_round():
         (lambda state: state.pop("layer3.bias"), r"layer3\.bias is missing"),
         (lambda state: state.update(extra=torch.zeros(1)), "it has extra beside"),
         (lambda state: state.pop("output1.weight"), r"images at the sizes \[0, 2\]"),
+        (
+            lambda state: state.update(lod=torch.tensor(3.0)),
+            "the buffer lod is 3, and images of 16",
+        ),
     ],
 )
 def test_a_file_that_lacks_layers_or_has_others_is_refused(tmp_path, spoil, said):

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganzoo_core.errors import CheckpointError
+
 
 class Growing(nn.Module):
     """A network of which only the layers up to some size are in use.
@@ -21,6 +23,7 @@ class Growing(nn.Module):
     """
 
     lod: Tensor
+    image_shape: tuple[int, int, int]
 
     def start_grown(self) -> None:
         """Begin at the full size; the constructor calls this."""
@@ -46,9 +49,20 @@ class Growing(nn.Module):
         return self
 
     def read_lod(self) -> None:
-        """Take the level of detail from its buffer."""
-        if not self.lod.is_meta:
-            self._lod = float(self.lod)
+        """Take the level of detail from its buffer.
+
+        Raises:
+            CheckpointError: the network has no such level.
+        """
+        if self.lod.is_meta:
+            return
+        lod, lowest = float(self.lod), self.image_shape[1].bit_length() - 3
+        if not 0 <= lod <= lowest:
+            raise CheckpointError(
+                f"the buffer lod is {lod:.4g}, and images of {self.image_shape[1]} pixels have "
+                f"levels of detail from 0 to {lowest}; get the weights again"
+            )
+        self._lod = lod
 
 
 def _read_after_loading(network: nn.Module, _: Any) -> None:
