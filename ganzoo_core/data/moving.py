@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganzoo_core.components.noise import mixed_seed
 from ganzoo_core.data.idx import find_idx
 from ganzoo_core.data.order import Indices
 from ganzoo_core.data.pixels import Bytes, PixelFormat
@@ -154,6 +153,8 @@ class MovingDigits:
         return places
 
     def _paths(self, clip: int) -> _Paths:
+        from ganzoo_core.components import mixed_seed
+
         return _paths(mixed_seed(self.seed, clip), self.digits, len(self.shapes))
 
 
@@ -189,6 +190,7 @@ def open_moving(
     progress: Callable[[int, int], None] | None,
 ) -> MovingDigits:
     """Decode the digits into the cache, as large as they are in a frame."""
+    from ganzoo_core.components import mixed_seed
     from ganzoo_core.data.images import open_images
 
     side = target.image_size * DIGIT // SIDE

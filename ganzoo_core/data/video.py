@@ -17,7 +17,6 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from ganzoo_core.clips import pyav
 from ganzoo_core.data.clips import Piece, numbered
 from ganzoo_core.data.folder import SUFFIXES, FolderSource, find_folder, opener
 from ganzoo_core.data.pixels import (
@@ -229,6 +228,8 @@ def _folder_of_frames(names: Names, opened: Any, target: PixelFormat) -> Bytes:
 
 def _movie(stream: IO[bytes]) -> Iterator[Any]:
     """Yield the frames of a movie as PyAV gives them."""
+    from ganzoo_core.clips import pyav
+
     av = pyav()
     try:
         with av.open(stream) as file:
