@@ -202,7 +202,8 @@ def _decode(
     rows: list[Labels] = []
     lengths: dict[int, int] = {}
     class_names, names, sizes = found.described()
-    with cache.EntryWriter(folder, target, found.look().count or 0) as writer:
+    # How many frames there are is known in the end: a disk that fills up on the way says so then.
+    with cache.EntryWriter(folder, target, len(found)) as writer:
         for number, item in enumerate(found.pieces(target)):
             if isinstance(item, Broken):
                 skipped.append(str(item))

@@ -154,6 +154,8 @@ class MovingDigits:
         return places
 
     def _paths(self, clip: int) -> _Paths:
+        from ganzoo_core.components import mixed_seed
+
         return _paths(mixed_seed(self.seed, clip), self.digits, len(self.shapes))
 
 
@@ -189,6 +191,7 @@ def open_moving(
     progress: Callable[[int, int], None] | None,
 ) -> MovingDigits:
     """Decode the digits into the cache, as large as they are in a frame."""
+    from ganzoo_core.components import mixed_seed
     from ganzoo_core.data.images import open_images
 
     side = target.image_size * DIGIT // SIDE

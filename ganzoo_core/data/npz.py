@@ -37,7 +37,8 @@ from ganzoo_core.data.source import (
 )
 from ganzoo_core.errors import DataError
 
-IMAGE_KEYS = ("images", "x", "data", "imgs", "clips")
+CLIPS_KEY = "clips"
+IMAGE_KEYS = ("images", "x", "data", "imgs", CLIPS_KEY)
 LABEL_KEYS = ("labels", "label", "y")
 FACTOR_KEYS = ("latents_classes",)
 CHANNELS = (1, 3, 4)
@@ -131,7 +132,7 @@ class NpzSource:
 
 @dataclass(frozen=True)
 class NpzClips:
-    """Clips under one key of an archive: [N, T, H, W] or [N, T, H, W, C].
+    """Clips under one key of an archive: [N, T, H, W] (as `clips`) or [N, T, H, W, C].
 
     Factors are [N, F], what is so throughout a clip, or [N, T, F].
     """
@@ -205,7 +206,7 @@ def find_npz(path: Path, source: str, split: str) -> Source | NpzClips:
     Names that carry the split (`x_train`, `test_images`) come before plain ones (`images`), and
     where no name is known, the first array of three to five dimensions is taken. An archive with
     `imgs_packed` is one of packed images; see `PackedSource`. An array of five dimensions is one of
-    clips, and so is one of four in which none is a number of channels.
+    clips, and so is one of four under a name that begins with `clips`.
 
     Raises:
         DataError: There is no such archive, or no array in it that can be read as images.
@@ -225,12 +226,11 @@ def find_npz(path: Path, source: str, split: str) -> Source | NpzClips:
     if not readable or len(header.shape) not in (3, 4, 5):
         raise DataError(
             f"{place} is {header.dtype} of shape {list(header.shape)}; images must be uint8 "
-            "or float of shape [N, H, W], [N, H, W, C] or [N, C, H, W], and clips [N, T, H, W] or "
-            "[N, T, H, W, C]"
+            "or float of shape [N, H, W], [N, H, W, C] or [N, C, H, W], and clips [N, T, H, W, C]"
         )
     if 0 in header.shape:
         raise DataError(f"{place} is empty: its shape is {list(header.shape)}")
-    if _holds_clips(header.shape):
+    if _holds_clips(images_key, header.shape):
         return _clips(path, (images_key, labels_key, factors_key), header, place)
     if _channels_last_shape(header.shape)[3] not in CHANNELS:
         raise DataError(
@@ -240,9 +240,9 @@ def find_npz(path: Path, source: str, split: str) -> Source | NpzClips:
     return NpzSource(path, images_key, labels_key, factors_key, header)
 
 
-def _holds_clips(shape: tuple[int, ...]) -> bool:
-    few = [shape[position] in CHANNELS for position in (1, -1)]
-    return len(shape) == 5 or (len(shape) == 4 and not any(few))
+def _holds_clips(key: str, shape: tuple[int, ...]) -> bool:
+    # Only a name tells a grey video from an image of several channels.
+    return len(shape) == 5 or (len(shape) == 4 and key.lower().startswith(CLIPS_KEY))
 
 
 def _clips(

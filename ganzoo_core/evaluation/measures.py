@@ -472,16 +472,14 @@ def _labels(data: ImageData, chosen: Tensor) -> Tensor:
 
 def _probes(evidence: ClipEvidence) -> list[Figure]:
     counts = (len(evidence.codes.clips), 0)
+    named = {
+        f"{factor} {'by' if source == 'chance' else 'from'} {source}": share
+        for factor, shares in evidence.probed().items()
+        for source, share in shares.items()
+    }
     return [
-        Figure(
-            f"{name} from {place}" if place != "chance" else f"{name} by chance",
-            share,
-            "neither",
-            *counts,
-            over_features=False,
-        )
-        for name, shares in evidence.probed().items()
-        for place, share in shares.items()
+        Figure(name, share, "neither", *counts, over_features=False)
+        for name, share in named.items()
     ]
 
 
