@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
@@ -370,6 +371,44 @@ def test_a_run_goes_on_bit_for_bit_wherever_in_its_stages_it_stopped(stopped_aft
     assert expected[0].keys() == found[0].keys()
     for name, tensor in expected[0].items():
         assert torch.equal(tensor, found[0][name]), name
+
+
+def test_a_stage_begins_once_and_before_its_first_step() -> None:
+    networks = two()
+    told: list[tuple[str, int]] = []
+    phase = Phase("p", ("a",), SGD())
+    stages = [
+        Stage(
+            name, (phase,), begin=partial(lambda its: told.append((its, len(trainer.calls))), name)
+        )
+        for name in ("one", "two")
+    ]
+    trainer = Toy(networks, stages)
+    run(engine_of(trainer, steps=6)[0], 6)
+    assert told == [("one", 0), ("two", 3)]
+
+
+@pytest.mark.parametrize("stop", [2, 3, 4])
+def test_a_run_taken_up_around_a_stages_beginning_ends_as_the_straight_one(stop: int) -> None:
+    def begun() -> Engine:
+        networks = two()
+
+        def copy_weights() -> None:
+            networks["b"].load_state_dict(networks["a"].state_dict())
+
+        stages = [
+            Stage("one", (Phase("p", ("a",), SGD()),)),
+            Stage("two", (Phase("q", ("b",), SGD()),), begin=copy_weights),
+        ]
+        return engine_of(Toy(networks, stages), inference=("a", "b"), steps=6, ema=0.5)[0]
+
+    straight, first, second = begun(), begun(), begun()
+    run(straight, 6)
+    run(first, stop)
+    second.load_state(*first.state())
+    run(second, 6 - stop)
+    wanted, found = straight.state()[0], second.state()[0]
+    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
 
 
 def test_each_stage_has_optimisers_of_its_own(watch: Watch) -> None:

@@ -3,7 +3,9 @@ import torch
 from ganzoo_plugin_timm.config import TimmEncoderConfig
 from ganzoo_plugin_timm.networks import TimmEncoder
 
+from ganzoo_core.blueprint import draw_up
 from ganzoo_core.errors import GanzooError
+from ganzoo_core.plugins import read_installed
 from ganzoo_core.testing import parametrize_with_checks
 
 
@@ -61,3 +63,19 @@ def test_nothing_is_downloaded_for_the_meta_device():
     with torch.device("meta"):
         encoder = TimmEncoder(TimmEncoderConfig(backbone="resnet10t", pretrained=True))
     assert encoder.to_code.weight.is_meta
+
+
+def test_classes_are_named_by_a_layer_on_top_of_the_code():
+    config = TimmEncoderConfig(backbone="resnet10t", latent_size=5, classes=3)
+    code = TimmEncoder(config).eval()(torch.rand(2, 3, 32, 32))
+    assert (code.mean.shape, code.logits.shape) == ((2, 5), (2, 3))
+    plain = TimmEncoder(TimmEncoderConfig(backbone="resnet10t", latent_size=5))
+    assert plain.eval()(torch.rand(2, 3, 32, 32)).logits is None
+
+
+@pytest.mark.parametrize(("variant", "classes"), [("autoencoder", 0), ("source-only", 10)])
+def test_only_variants_that_classify_are_told_the_classes_of_the_data(variant, classes):
+    shape = {"image_size": 32, "channels": 1, "classes": 10}
+    parts = {"encoder": "timm:resnet10t"}
+    blueprint = draw_up(read_installed(), variant, {}, components=parts, shape=shape)
+    assert blueprint.networks["encoder"].config.classes == classes
