@@ -41,6 +41,9 @@ MEAN_OF = 10_240
 SEED = 0
 """Of the latents for that, and of the fixed noise where none was stored."""
 
+FUSED_SCALES = {"auto": FUSED_FROM, "True": 0, "False": math.inf}
+"""From which side on they fuse it, by what they were told."""
+
 _PLAIN = {
     "use_styles": True,
     "const_input_layer": True,
@@ -150,8 +153,7 @@ def _tensorflow(found: AuthorsFile) -> AuthorsWeights | None:
         _check_options(built.kwargs, where)
         if "synthesis.layer0.const" in state:
             fused: object = built.kwargs.get("fused_scale", "auto")
-            sizes = {"auto": FUSED_FROM, True: 0, False: math.inf}
-            its = _generator(_Source(state, where), sizes[fused])
+            its = _generator(_Source(state, where), FUSED_SCALES[str(fused)])
             if "truncation_cutoff" in built.kwargs:
                 its.settings["generator.truncation_cutoff"] = built.kwargs["truncation_cutoff"]
             # The last of G, D, Gs is the moving average of the first.
@@ -169,6 +171,11 @@ def _check_options(given: Mapping[str, object], where: str) -> None:
                 f"{where} was built with {option} = {value!r}, which ganzoo's StyleGAN has not; it "
                 "cannot be converted"
             )
+    if str(given.get("fused_scale", "auto")) not in FUSED_SCALES:
+        raise CheckpointError(
+            f"{where} was built with fused_scale = {given['fused_scale']!r}, which no code of its "
+            "project takes; get it again from where it is published"
+        )
 
 
 _BLOCK = re.compile(r"(?:^|/)(\d+)x\1/(Const|Conv0_up|Conv0|Conv1_down|Conv1|Conv|Dense\d)/(.+)$")

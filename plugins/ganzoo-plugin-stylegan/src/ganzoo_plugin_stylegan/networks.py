@@ -172,8 +172,8 @@ class Block(nn.Module):
         maps = self.convolution(maps)
         if len(self.noises) > 1:
             noise = self.noises[1](len(maps), mode)
-        maps = self.second(maps, second, noise, self.second.bias)
-        return maps
+        answer: Tensor = self.second(maps, second, noise, self.second.bias)
+        return answer
 
 
 class UpConvolution(nn.Module):
