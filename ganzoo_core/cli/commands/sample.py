@@ -5,6 +5,10 @@ latent, such as an InfoGAN's c1 or a decoder's z0: c1=3 for all images, c1=0:9 f
 turn, c2=-2:2 for ten steps between, c2=-2:2:5 for five. One code that moves makes a row of each
 latent; two make a grid, the first down and the second along.
 
+A model of captions draws what --text says, and images of anything without it. Each --text that is
+given gets a row of -n images. --rerank 64 draws 64 of them and keeps those that show the text best,
+with their scores; --image keeps the first rows of a picture and draws the rest.
+
 --report writes one page about the model: grids, interpolations, truncation, codes, nearest
 neighbours, losses and figures, as far as they apply. Images are then only saved where --out is
 given as well.
@@ -14,6 +18,12 @@ import argparse
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from ganzoo_core.cli.captions import (
+    add_prompt,
+    check_prompt,
+    drawn_of_captions,
+    is_prompted,
+)
 from ganzoo_core.cli.options import add_device, add_json, add_model, natural, path, positive
 from ganzoo_core.cli.render import print_json
 from ganzoo_core.errors import ConfigError
@@ -37,6 +47,8 @@ examples:
   ganzoo sample runs/mnist -n 100 --out folder-of-pngs
   ganzoo sample cgan.mnist --class 0-9 -n 100
   ganzoo sample infogan.mnist --code c1=0:9 --code c2=-2:2 --out codes.png
+  ganzoo sample dalle.scenes --text "a red circle above a blue square" -n 8 --rerank 64
+  ganzoo sample dalle.scenes --text "two blue squares" --image prompt.png --keep-rows 8 -n 8
   ganzoo sample runs/mnist --report report.html --data idx:mnist
 """
 
@@ -65,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUES",
         help="set or move a part of the latent: c1=0:9, c2=-2:2",
     )
+    add_prompt(parser)
     parser.add_argument(
         "--report", type=path, metavar="FILE", help="write a page, report.html or report.pdf"
     )
@@ -91,12 +104,17 @@ def run(options: argparse.Namespace) -> int:
     if out:
         images.check_format(out)
     _check_report(options, out)
+    check_prompt(options)
     model = zoo.load(options.model, device=options.device)
     said = _reported(model, options) if options.report else {}
     if out is None:
         return _told(said, options)
     with counting("sampling", quiet=options.json) as progress:
-        drawn, columns = _drawn(model, options, progress)
+        if is_prompted(options):
+            drawn, columns, of_captions = drawn_of_captions(model, options, progress)
+            said |= of_captions
+        else:
+            drawn, columns = _drawn(model, options, progress)
     columns = options.columns or columns
     images.save(drawn, out, columns=columns, enlarge=options.enlarge)
     said |= {
@@ -129,6 +147,9 @@ def _told(said: dict[str, Any], options: argparse.Namespace) -> int:
         for title, reason in said["left_out"].items():
             print(f"not shown: {title}: {reason}")
         print(f"{len(said['shown'])} parts of seed {options.seed}: {said['report']}")
+    for caption in said.get("captions", []):
+        scores = ", ".join(f"{score:.3f}" for score in caption["scores"])
+        print(f"{caption['text']}: the best of {caption['candidates']}, scores {scores}")
     if "out" in said:
         print(f"{said['count']} images of seed {options.seed}: {said['out']}")
     return 0

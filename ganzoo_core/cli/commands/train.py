@@ -31,6 +31,7 @@ examples:
   ganzoo train dcgan --data folder:photos --image-size 64 --steps 20000
   ganzoo train dcgan --loss minimax --set generator.width=64 --dry-run
   ganzoo train dcgan --regularizer gradient-penalty --set gradient-penalty.weight=1
+  ganzoo train dalle --data captions:emoji --image-size 32 --preset scenes
   ganzoo train --resume runs/mnist
 """
 
@@ -41,6 +42,8 @@ _PARTS = {
     "decoder": "generator",
     "ab": "generator",
     "ba": "generator",
+    "prior": "prior",
+    "reranker": "reranker",
     "loss": "loss",
     "regularizer": "regularizer",
     "trainer": "trainer",
@@ -54,8 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("data")
     data.add_argument(
         "--data",
-        help="digits (default), mnist, fashion-mnist, cifar10, hub:ORG/NAME, folder:PATH, "
-        "idx:PATH, npz:PATH, unpaired:A:B or paired:PATH",
+        help="digits (default), scenes, mnist, fashion-mnist, cifar10, hub:ORG/NAME, folder:PATH, "
+        "captions:PATH, idx:PATH, npz:PATH, unpaired:A:B or paired:PATH",
     )
     data.add_argument("--data-root", type=path, help="folder that the data's path is relative to")
     data.add_argument("--flip", action="store_true", help="mirror images at random")
@@ -113,7 +116,8 @@ def run(options: argparse.Namespace) -> int:
     elif os.environ.get("RANK", "0") == "0":
         print(f"trained {model.variant}: {model.origin.where}")
         if "sample" in model.verbs:
-            print(f"draw from it with: ganzoo sample {folder} -n 64 --out grid.png")
+            how = '--text "a caption" -n 8' if model.takes_text else "-n 64"
+            print(f"draw from it with: ganzoo sample {folder} {how} --out grid.png")
     return 0
 
 
