@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Drawing",
     "GanzooError",
     "Model",
+    "Prompt",
     "compare",
     "convert",
     "create",
@@ -62,4 +64,12 @@ def __getattr__(name: str) -> Any:
         from ganzoo_core.model import Model
 
         return Model
+    if name == "Drawing":
+        from ganzoo_core.components import Drawing
+
+        return Drawing
+    if name == "Prompt":
+        from ganzoo_core.prompting import Prompt
+
+        return Prompt
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -233,6 +233,37 @@ def restore(installed: Installed, data: object, where: str) -> Blueprint:
     return draw_up(installed, stored.variant, settings, components=components)
 
 
+def built_component(kind: Kind, name: str, shape: Settings) -> Any:
+    """Build one component by name, outside of any recipe, such as `hub:NAME` of the rerankers.
+
+    Args:
+        kind: of the component.
+        name: with its argument after a colon, where it takes one.
+        shape: settings that it is given as far as it has them.
+
+    Raises:
+        GanzooError: an unknown name, a value that it cannot have, or a broken plugin.
+    """
+    from ganzoo_core.plugins import read_installed
+
+    name, colon, argument = name.partition(":")
+    plugin, its_name = read_installed().component(kind, name)
+    hooks = load_plugin(plugin)
+    settings = accepted(shape, {kind: hooks.config(kind, its_name)})
+    if colon:
+        settings |= _argument(hooks, kind, its_name, argument)
+    return hooks.build(kind, its_name, checked(kind, hooks.config(kind, its_name), settings))
+
+
+def _argument(hooks: Hooks, kind: Kind, name: str, value: str) -> Settings:
+    """Return the setting that follows a component's name after a colon."""
+    entries = hooks.manifest.components.of(kind)
+    setting = next(entry.argument for entry in entries if entry.name == name)
+    if not setting:
+        raise ConfigError(f"the {kind} {name} takes nothing after a colon; leave it out")
+    return {setting: value}
+
+
 def recorded_components(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return what `draw_up` takes as components from those of a blueprint in JSON."""
     regularizers = [its["component"] for its in parts.values() if its["kind"] == "regularizer"]
@@ -304,11 +335,8 @@ def _chosen(
         hooks = load_plugin(plugin)
         chosen[part] = (kind, its_name, hooks)
         if colon:
-            entries = hooks.manifest.components.of(kind)
-            setting = next(entry.argument for entry in entries if entry.name == its_name)
-            if not setting:
-                raise ConfigError(f"the {kind} {name} takes nothing after a colon; leave it out")
-            arguments[f"{part}.{setting}"] = argument
+            its = _argument(hooks, kind, its_name, argument)
+            arguments |= {f"{part}.{setting}": value for setting, value in its.items()}
     return chosen, arguments
 
 

@@ -21,7 +21,6 @@ from ganzoo_core.data.order import Indices
 from ganzoo_core.data.pixels import Bytes, PixelFormat
 from ganzoo_core.data.source import DataInfo, Labels
 from ganzoo_core.errors import DataError
-from ganzoo_core.seeds import mixed_seed
 
 SEED = 0
 """Of all clips."""

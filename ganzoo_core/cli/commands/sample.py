@@ -8,6 +8,10 @@ latent; two make a grid, the first down and the second along.
 A generator with styles, such as StyleGAN's, takes --truncation and --noise, and --mix gives the
 images of ROWSEEDS, down the left, some styles of those of COLSEEDS, along the top.
 
+A model of captions draws what --text says, and images of anything without it. Each --text that is
+given gets a row of -n images. --rerank 64 draws 64 of them and keeps those that show the text best,
+with their scores; --image keeps the first rows of a picture and draws the rest.
+
 --report writes one page about the model: grids, interpolations, truncation, codes, nearest
 neighbours, losses and figures, as far as they apply. Images are then only saved where --out is
 given as well.
@@ -17,6 +21,12 @@ import argparse
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from ganzoo_core.cli.captions import (
+    add_prompt,
+    check_prompt,
+    drawn_of_captions,
+    is_prompted,
+)
 from ganzoo_core.cli.options import (
     add_device,
     add_json,
@@ -53,6 +63,8 @@ examples:
   ganzoo sample infogan.mnist --code c1=0:9 --code c2=-2:2 --out codes.png
   ganzoo sample stylegan --truncation 0.7 --seed 1-64 --out truncated.png
   ganzoo sample stylegan --mix 1-4 5-10 --layers 0-3 --out mixed.png
+  ganzoo sample dalle.scenes --text "a red circle above a blue square" -n 8 --rerank 64
+  ganzoo sample dalle.scenes --text "two blue squares" --image prompt.png --keep-rows 8 -n 8
   ganzoo sample runs/mnist --report report.html --data idx:mnist
 """
 
@@ -98,6 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layers", type=numbers, metavar="LAYERS", help="whose styles --mix takes (default 0-3)"
     )
+    add_prompt(parser)
     parser.add_argument(
         "--report", type=path, metavar="FILE", help="write a page, report.html or report.pdf"
     )
@@ -125,12 +138,17 @@ def run(options: argparse.Namespace) -> int:
         images.check_format(out)
     _check_report(options, out)
     _check_choices(options)
+    check_prompt(options)
     model = zoo.load(options.model, device=options.device)
     said = _reported(model, options) if options.report else {}
     if out is None:
         return _told(said, options)
     with counting("sampling", quiet=options.json) as progress:
-        drawn, columns = _drawn(model, options, progress)
+        if is_prompted(options):
+            drawn, columns, of_captions = drawn_of_captions(model, options, progress)
+            said |= of_captions
+        else:
+            drawn, columns = _drawn(model, options, progress)
     columns = options.columns or columns
     images.save(drawn, out, columns=columns, enlarge=options.enlarge)
     said |= {
@@ -151,6 +169,9 @@ def _told(said: dict[str, Any], options: argparse.Namespace) -> int:
         for title, reason in said["left_out"].items():
             print(f"not shown: {title}: {reason}")
         print(f"{len(said['shown'])} parts of seed {options.seed[0]}: {said['report']}")
+    for caption in said.get("captions", []):
+        scores = ", ".join(f"{score:.3f}" for score in caption["scores"])
+        print(f"{caption['text']}: the best of {caption['candidates']}, scores {scores}")
     if "out" in said:
         print(f"{said['count']} images of {_seeds(options)}: {said['out']}")
     return 0

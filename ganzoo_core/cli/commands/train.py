@@ -34,6 +34,7 @@ examples:
   ganzoo train dcgan --loss minimax --set generator.width=64 --dry-run
   ganzoo train dcgan --regularizer gradient-penalty --set gradient-penalty.weight=1
   ganzoo train dann --source mnist --target usps --out runs/adapted
+  ganzoo train dalle --data captions:emoji --image-size 32 --preset scenes
   ganzoo train --resume runs/mnist
 """
 
@@ -45,6 +46,8 @@ _PARTS = {
     "decoder": "generator",
     "ab": "generator",
     "ba": "generator",
+    "prior": "prior",
+    "reranker": "reranker",
     "loss": "loss",
     "regularizer": "regularizer",
     "trainer": "trainer",
@@ -58,8 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("data")
     data.add_argument(
         "--data",
-        help="digits (default), mnist, fashion-mnist, cifar10, hub:ORG/NAME, folder:PATH, "
-        "idx:PATH, npz:PATH, unpaired:A:B or paired:PATH; the docs' page on data has all",
+        help="digits (default), scenes, mnist, fashion-mnist, cifar10, hub:ORG/NAME, folder:PATH, "
+        "captions:PATH, idx:PATH, npz:PATH, unpaired:A:B or paired:PATH; the docs' page on data "
+        "has all",
     )
     add_domains(data)
     data.add_argument("--data-root", type=path, help="folder that the data's path is relative to")
@@ -130,7 +134,8 @@ def run(options: argparse.Namespace) -> int:
         if "classify" in model.verbs and "sample" not in model.verbs:
             print(f"let it name images with: ganzoo classify {folder} --input IMAGE")
         if "sample" in model.verbs:
-            print(f"draw from it with: ganzoo sample {folder} -n 64 --out grid.png")
+            how = '--text "a caption" -n 8' if model.takes_text else "-n 64"
+            print(f"draw from it with: ganzoo sample {folder} {how} --out grid.png")
     return 0
 
 

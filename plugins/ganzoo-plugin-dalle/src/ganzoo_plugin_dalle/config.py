@@ -179,9 +179,11 @@ class CLIPConfig(TextConfig):
         return self
 
 
-class HubCLIPConfig(GridConfig):
-    """A published CLIP that reads words."""
+class HubCLIPConfig(Config):
+    """A published CLIP that reads words, and takes images of any size."""
 
+    image_size: int = Field(default=224, ge=1, le=65536)
+    channels: int = Field(default=3, ge=1, le=3)
     name: str = Field(default="openai/clip-vit-base-patch32", min_length=3, max_length=200)
     """Repository on the Hub, or a folder: as `transformers` reads it; `timm/…` as open_clip does."""
 
