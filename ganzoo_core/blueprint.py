@@ -328,7 +328,8 @@ def _chosen(
     wanted["trainer"] = ("trainer", components.pop("trainer", recipe.trainer))
     for part in components:
         raise UnknownNameError("part", part, wanted, f"the recipe of {entry.name!r}")
-    chosen, arguments = {}, {}
+    chosen: dict[str, tuple[Kind, str, Hooks]] = {}
+    arguments: dict[str, Any] = {}
     for part, (kind, name) in wanted.items():
         name, colon, argument = name.partition(":")
         plugin, its_name = installed.component(kind, name)

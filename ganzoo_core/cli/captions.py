@@ -124,17 +124,14 @@ def reranker_of(model: "Model", name: str) -> "Reranker":
     """
     from ganzoo_core.blueprint import built_component
 
-    shape = next(
-        (net.image_shape for net in model.networks.values() if hasattr(net, "image_shape")), None
-    )
-    assert shape is not None
+    shape: tuple[int, int, int] = model.encoder().image_shape
     reranker: Reranker = built_component(
         "reranker", name, {"channels": shape[0], "image_size": shape[1]}
     )
     if reranker.vocabulary:
         raise ConfigError(
-            f"the reranker {name} has learned nothing; leave --reranker out for the model's own, or "
-            "name a published one, such as hub:openai/clip-vit-base-patch32"
+            f"the reranker {name} has learned nothing; leave --reranker out for the model's own, "
+            "or name a published one, such as hub:openai/clip-vit-base-patch32"
         )
     return reranker
 
