@@ -226,6 +226,19 @@ DEFECTS = {
             """
         ),
     ),
+    "images beyond the range in eval mode, of a generator that is linear while it trains": Defect(
+        "shapes_and_range",
+        "generator/toy",
+        "must be in [-1, 1]",
+        generator(
+            """
+            linear = True
+
+            def forward(self, latents, labels=None):
+                return self.layers(latents).view(-1, *self.image_shape)
+            """
+        ),
+    ),
     "flat images": Defect(
         "shapes_and_range",
         "generator/toy",
@@ -792,6 +805,39 @@ def test_a_reason_against_export_is_respected(install: Install) -> None:
     result = result_of("generator_exports", "toy")
     assert result.status == "not applicable"
     assert "it draws noise in every layer" in result.sentence
+
+
+def test_a_generator_may_be_linear_while_it_trains(install: Install) -> None:
+    install(
+        **generator(
+            """
+            linear = True
+
+            def forward(self, latents, labels=None):
+                images = self.layers(latents).view(-1, *self.image_shape)
+                return images if self.training else images.clamp(-1, 1)
+            """
+        )
+    )
+    assert result_of("shapes_and_range", "generator/toy").status == "passed"
+
+
+def test_stages_may_have_batches_of_their_own(install: Install) -> None:
+    install(
+        **trainer(
+            """
+            def stages(self):
+                from ganzoo_core.components import Stage
+
+                return (
+                    Stage('few', self.phases(), batch_size=2),
+                    Stage('many', self.phases(), batch_size=6),
+                )
+            """
+        )
+    )
+    for check in ("passes_as_declared", "resume_equals_straight_run", "loss_falls"):
+        assert result_of(check, "toy").status == "passed"
 
 
 def test_state_that_the_trainer_keeps_in_its_tensors_survives(install: Install) -> None:
