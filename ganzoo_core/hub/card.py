@@ -94,6 +94,16 @@ _FIRST_USES = (
         "images = model.sample(64, seed=1)  # [64, C, H, W] in [-1, 1]",
     ),
     (
+        "predict",
+        "ganzoo predict PATH_OR_NAME_OF_THIS_MODEL --data video:VIDEOS --out prediction.gif",
+        "frames = model.predict(clips, 50)  # [N, 50, C, H, W], of clips [N, T, C, H, W]",
+    ),
+    (
+        "swap",
+        "ganzoo swap PATH_OR_NAME_OF_THIS_MODEL --data video:VIDEOS --out grid.png",
+        "images = model.swap(content, pose)  # [N, C, H, W], of images in [-1, 1]",
+    ),
+    (
         "classify",
         "ganzoo classify PATH_OR_NAME_OF_THIS_MODEL --input photo.png",
         "probabilities = model.classify(images)  # [N, classes], of images in [-1, 1]",

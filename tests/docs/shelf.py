@@ -17,7 +17,7 @@ def fill(folder: Path) -> None:
     """Write photos/, photos.zip, pets/CLASS/, scans/ with a broken file, mnist/ and faces.npz.
 
     Of a clone of ganzoo, registry.json. For translation: horses/, zebras/ and pairs/, whose images
-    hold a photo and its negative.
+    hold a photo and its negative. For videos: sprites/, of characters that move.
     """
     shutil.copy(Path(__file__).parents[2] / "registry.json", folder)
     _write_photos(folder / "photos", COUNT, seed=0)
@@ -32,6 +32,7 @@ def fill(folder: Path) -> None:
         _write_photos(folder / kind, COUNT // 4, seed=seed)
     _write_pairs(folder / "pairs", COUNT // 4)
     _write_mnist(folder / "mnist")
+    _write_sprites(folder / "sprites")
     pixels = np.random.default_rng(4).integers(0, 256, (COUNT, 32, 32, 3), dtype=np.uint8)
     np.savez(folder / "faces.npz", images=pixels, labels=np.arange(COUNT) % 4)
 
@@ -58,6 +59,24 @@ def _write_pairs(folder: Path, count: int) -> None:
         place = folder / ("test" if number % 5 == 0 else "train") / f"{number:04d}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.concatenate([left, 255 - left], axis=1)).save(place)
+
+
+def _write_sprites(folder: Path) -> None:
+    """Write strips of 24 frames for characters of three moves, and what each of them shows."""
+    rows = ["file,character,move"]
+    for split, characters in (("train", range(36)), ("test", range(36, 48))):
+        (folder / split).mkdir(parents=True)
+        for character in characters:
+            colour = np.random.default_rng(character).integers(0, 256, 3, dtype=np.uint8)
+            for move in range(3):
+                strip = np.full((64, 24 * 64, 3), 255, dtype=np.uint8)
+                for frame in range(24):
+                    left = 64 * frame + frame + 8 * move
+                    strip[20:40, left : left + 16] = colour
+                name = f"{character:02d}_{move}.png"
+                Image.fromarray(strip).save(folder / split / name)
+                rows.append(f"{name},{character},{move}")
+    (folder / "index.csv").write_text("\n".join(rows))
 
 
 def _write_mnist(folder: Path) -> None:

@@ -111,6 +111,9 @@ def _command(name: str, verbs: Sequence[str]) -> str:
         return f", or: ganzoo sample {name} -n 64 --out grid.png"
     if "translate" in verbs:
         return f", or: ganzoo translate {name} --input FILE_OR_FOLDER"
+    for verb in ("predict", "swap"):
+        if verb in verbs:
+            return f", or: ganzoo {verb} {name} --data video:FOLDER"
     return ""
 
 

@@ -186,7 +186,7 @@ def _samples(subject: _Subject) -> _Gathered:
 
 
 def _interpolations(subject: _Subject) -> _Gathered:
-    subject.verb("interpolate", "nothing to walk between")
+    subject.verb("sample", "nothing to walk between")
     walks = subject.model.interpolate(WALKS, FRAMES, seed=subject.seed)
     return _Gathered(
         "Each row goes from one latent to another along the great circle, as suits Gaussian "

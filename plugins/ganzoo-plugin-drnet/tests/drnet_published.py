@@ -1,5 +1,7 @@
 """The networks of edenton/drnet-py written out, as its files hold them: whole modules."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -39,7 +41,7 @@ class straight_encoder(nn.Module):
     def __init__(self, size, width, channels, out, normalize=None):
         super().__init__()
         w = widths(size, width)
-        layers = [down(a, b) for a, b in zip([channels, *w], w)]
+        layers = [down(a, b) for a, b in zip([channels, *w], w, strict=False)]
         self.main = nn.Sequential(*layers, *code(w[-1], out))
         if normalize is not None:
             self.normalize = normalize
@@ -54,7 +56,7 @@ class straight_decoder(nn.Module):
         super().__init__()
         w = widths(size, width)[::-1]
         first = [nn.ConvTranspose2d(content + pose, w[0], 4, 1, 0), nn.BatchNorm2d(w[0])]
-        middle = [up(a, b) for a, b in zip(w, w[1:])]
+        middle = [up(a, b) for a, b in pairwise(w)]
         last = [nn.ConvTranspose2d(w[-1], channels, 4, 2, 1), nn.Sigmoid()]
         self.main = nn.Sequential(*first, nn.LeakyReLU(0.2), *middle, *last)
 
