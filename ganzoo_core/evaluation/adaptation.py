@@ -7,7 +7,7 @@ from typing import Any
 from ganzoo_core.data import domains_of, scored_split
 from ganzoo_core.errors import DataError
 from ganzoo_core.evaluation.evaluating import evaluate
-from ganzoo_core.evaluation.result import Evaluation
+from ganzoo_core.evaluation.result import Evaluation, Result
 from ganzoo_core.model import Model
 
 METRIC = "classification-error"
@@ -24,7 +24,7 @@ def evaluate_domains(
     """
     domains = domains_of(data)
     assert domains is not None
-    results = []
+    results: list[Result] = []
     for name in (domains.target_test or domains.target, domains.source):
         split = scored_split(name, data_root)
         measured = evaluate(model, name, split=split, data_root=data_root, **arguments)
