@@ -76,7 +76,9 @@ def render_card(model: "Model", card: Card) -> str:
         "",
         "## Limits",
         "",
-        card.limits or "It draws what its training data showed, with their biases, and no more.",
+        card.limits
+        or f"It {'draws' if 'sample' in model.verbs else 'knows'} what its training data showed, "
+        "with their biases, and no more.",
         "",
     ]
     return "\n".join(lines)

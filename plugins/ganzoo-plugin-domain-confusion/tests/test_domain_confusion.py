@@ -66,11 +66,9 @@ def test_no_phase_gives_a_gradient_to_what_is_frozen():
             network.zero_grad(set_to_none=True)
 
 
-def test_the_papers_weight_and_rates():
+def test_the_papers_weight():
     blueprint = draw_up(read_installed(), "domain-confusion", {"classes": 10})
-    config = blueprint.trainer.config
-    assert config.confusion_weight == 0.01
-    assert (config.encoder_optimizer.lr, config.encoder_optimizer.momentum) == (0.001, 0.9)
+    assert blueprint.trainer.config.confusion_weight == 0.01
 
 
 @pytest.mark.parametrize("setting", [{"trainer.confusion_weight": -1}, {"image_size": 29}])

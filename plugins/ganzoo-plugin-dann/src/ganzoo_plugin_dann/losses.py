@@ -16,7 +16,7 @@ class _Reversal(torch.autograd.Function):
         return codes.view_as(codes)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient * -ctx.strength, None
 
 

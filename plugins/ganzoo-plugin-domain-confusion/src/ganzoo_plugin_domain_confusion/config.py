@@ -1,4 +1,4 @@
-"""Hyper-parameters; defaults are those of Tzeng et al. (2015) unless said otherwise."""
+"""Hyper-parameters of Tzeng et al. (2015)."""
 
 from pydantic import Field
 
@@ -9,6 +9,7 @@ class ConfusionConfig(Config):
     """The two turns."""
 
     encoder_optimizer: Optimizer = SGD(lr=1e-3, momentum=0.9)
+    """As is usual for fine-tuning in Caffe; the paper does not say."""
     discriminator_optimizer: Optimizer = SGD(lr=1e-3, momentum=0.9)
     confusion_weight: float = Field(default=0.01, ge=0, le=1e6)
     """λ, of the confusion loss beside that of the classes (equation 5)."""
