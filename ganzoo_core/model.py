@@ -984,6 +984,14 @@ class Model:
             )
         return asked
 
+    def check_label(self, label: int | None) -> None:
+        """Check that images can be asked for of a class.
+
+        Raises:
+            UnsupportedError: the model takes no classes, or knows no such one.
+        """
+        self._asked_labels(self._need(Generator, "sample"), label, 1)
+
     def _with_code(self, latents: Tensor, name: str, values: Tensor) -> Tensor:
         known = self.codes
         if name not in known:

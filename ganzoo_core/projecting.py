@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -32,6 +33,8 @@ JITTER, CALM = 0.05, 0.75
 left."""
 NOISE_WEIGHT = 1e5
 """Of the penalty on noise that is no longer noise."""
+SECONDS = 3.0
+"""How long the Hub may take to answer, before images are compared by their pixels."""
 SMALLEST_NOISE = 8
 """Side to which noise is shrunk for that penalty."""
 
@@ -207,10 +210,28 @@ def features_for(name: str | None, device: torch.device) -> "tuple[Features | No
         return None, ""
     if name is not None:
         return find_features(name, device), ""
+    if _hub_answers():
+        with suppress(HubError, ImportError):
+            return find_features(GENERAL, device), ""
+    return None, f"the features {GENERAL} cannot be had, so images are compared by their pixels"
+
+
+def _hub_answers() -> bool:
+    """Say whether the Hub can be reached, without the patience of a download."""
+    import socket
+    from urllib.parse import urlsplit
+
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    hub = urlsplit(constants.ENDPOINT)
     try:
-        return find_features(GENERAL, device), ""
-    except (HubError, ImportError):
-        return None, f"the features {GENERAL} cannot be had, so images are compared by their pixels"
+        port = hub.port or {"http": 80}.get(hub.scheme, 443)
+        with socket.create_connection((hub.hostname or "", port), timeout=SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 class _KeptNoise:

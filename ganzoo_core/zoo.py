@@ -261,6 +261,7 @@ def project(
 
     loaded = _as_model(model, device)
     generator = loaded.mapped("project images")
+    loaded.check_label(label)
     wanted = target
     if not isinstance(wanted, Tensor):
         wanted = read_target(Path(wanted), generator.image_shape)
