@@ -205,33 +205,16 @@ def features_for(name: str | None, device: torch.device) -> "tuple[Features | No
         GanzooError: features that were asked for cannot be had.
     """
     from ganzoo_core.evaluation.features import GENERAL, find_features
+    from ganzoo_core.hub._client import answers
 
     if name == PIXELS:
         return None, ""
     if name is not None:
         return find_features(name, device), ""
-    if _hub_answers():
+    if answers(SECONDS):
         with suppress(HubError, ImportError):
             return find_features(GENERAL, device), ""
     return None, f"the features {GENERAL} cannot be had, so images are compared by their pixels"
-
-
-def _hub_answers() -> bool:
-    """Say whether the Hub can be reached, without the patience of a download."""
-    import socket
-    from urllib.parse import urlsplit
-
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    hub = urlsplit(constants.ENDPOINT)
-    try:
-        port = hub.port or {"http": 80}.get(hub.scheme, 443)
-        with socket.create_connection((hub.hostname or "", port), timeout=SECONDS):
-            return True
-    except OSError:
-        return False
 
 
 class _KeptNoise:

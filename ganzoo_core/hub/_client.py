@@ -45,6 +45,22 @@ def is_offline() -> bool:
     return constants.HF_HUB_OFFLINE
 
 
+def answers(seconds: float) -> bool:
+    """Return whether there is a Hub to speak to, without the patience that a download has."""
+    import socket
+    from urllib.parse import urlsplit
+
+    if is_offline():
+        return False
+    hub = urlsplit(endpoint())
+    port = hub.port or (80 if hub.scheme == "http" else 443)
+    try:
+        with socket.create_connection((hub.hostname or "", port), timeout=seconds):
+            return True
+    except OSError:
+        return False
+
+
 def answer_timeout() -> float:
     """Return the seconds to wait for an answer; some of the client's calls would wait for ever."""
     from huggingface_hub import constants

@@ -259,7 +259,12 @@ def test_r1_needs_logits():
 
 def blueprint(**settings):
     entry = read_installed().variant("stylegan")
-    tiny = {**SMALL, "training.batch_size": 4, "trainer.batch_sizes.16": 4, "trainer.start_size": 16}
+    tiny = {
+        **SMALL,
+        "training.batch_size": 4,
+        "trainer.batch_sizes.16": 4,
+        "trainer.start_size": 16,
+    }
     return draw_up(read_installed(), entry.full_name, tiny | settings)
 
 
