@@ -358,7 +358,7 @@ def test_consecutive_frames_from_random_starts(tmp_path: Path) -> None:
     batches = ClipBatches(data, 4, 0, Processes("cpu"))
     starts = set()
     for position in range(0, 160, 4):
-        batch = batches.draw(position, ClipShape(5))
+        batch = batches.draw(position, shape=ClipShape(5))
         values = shown(batch)
         assert batch.clips is not None and batch.clips.shape == (4, 5, 1, SIZE, SIZE)
         assert torch.equal(batch.images, batch.clips[:, 0])
@@ -375,7 +375,7 @@ def test_frames_within_a_span_are_different_and_in_order(tmp_path: Path) -> None
     batches = ClipBatches(data, 2, 0, Processes("cpu"))
     apart: dict[int, set[int]] = {0: set(), 1: set()}
     for position in range(0, 400, 2):
-        values = shown(batches.draw(position, ClipShape(2, span=6)))
+        values = shown(batches.draw(position, shape=ClipShape(2, span=6)))
         for first, last in values:
             apart[first // 20].add(int(last - first))
     # The short clip has a span of its own length.
@@ -387,9 +387,11 @@ def test_clips_follow_from_the_seed_and_the_position_alone(tmp_path: Path) -> No
     shape = ClipShape(3, span=8)
     one, other, again = (ClipBatches(data, 2, seed, Processes("cpu")) for seed in (0, 1, 0))
     for position in (6, 0, 40):
-        assert torch.equal(one.draw(position, shape).images, again.draw(position, shape).images)
+        assert torch.equal(
+            one.draw(position, 2, shape).images, again.draw(position, 2, shape).images
+        )
     drawn = [
-        [shown(batches.draw(position, shape)).tolist() for position in range(0, 16, 2)]
+        [shown(batches.draw(position, 2, shape)).tolist() for position in range(0, 16, 2)]
         for batches in (one, other)
     ]
     assert drawn[0] != drawn[1]
@@ -400,7 +402,7 @@ def test_mirroring_turns_whole_clips(tmp_path: Path) -> None:
     frames[:, :, 0] = 255
     np.savez(tmp_path / "x.npz", clips=np.tile(frames, (64, 1, 1, 1)))
     data = opened("npz:x.npz", tmp_path)
-    batch = ClipBatches(data, 64, 0, Processes("cpu"), flip=True).draw(0, ClipShape(3))
+    batch = ClipBatches(data, 64, 0, Processes("cpu"), flip=True).draw(0, shape=ClipShape(3))
     assert batch.clips is not None
     left = batch.clips[..., 0, 0, 0] > 0
     assert (left.all(1) | ~left.any(1)).all()

@@ -1,5 +1,8 @@
 import argparse
+import os
+import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +26,15 @@ from ganzoo_core.components import (
     Progress,
     Step,
 )
-from ganzoo_core.errors import CheckpointError, ConfigError
+from ganzoo_core.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    InterruptedTrainingError,
+)
 from ganzoo_core.testing import parametrize_with_checks
+from ganzoo_core.training.checkpoints import read_newest_checkpoint
+from ganzoo_core.training.engine import Engine
 
 sys.path.insert(0, str(Path(__file__).parent))
 import drnet_published as published
@@ -304,3 +314,83 @@ def test_other_files_are_refused_in_one_sentence(tmp_path, change, said):
     torch.save(saved, tmp_path / "model.pth")
     with pytest.raises(CheckpointError, match=said):
         zoo.convert([tmp_path / "model.pth"], "drnet-frames", tmp_path / "m")
+
+
+# Training on videos, from data to a model.
+
+SMALL = {
+    **TINY,
+    "units": 8,
+    "cells": 8,
+    "trainer.max_step": 4,
+    "trainer.past": 2,
+    "trainer.future": 2,
+    "training.batch_size": 3,
+    "training.log_every": 1,
+    "training.checkpoint_every": 2,
+}
+
+
+@pytest.fixture
+def films(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    clips = np.random.default_rng(0).integers(0, 256, (5, 6, 16, 16), dtype=np.uint8)
+    np.savez(tmp_path / "films.npz", clips=clips)
+    return f"npz:{tmp_path / 'films.npz'}"
+
+
+def test_a_run_taken_up_in_the_middle_of_either_stage_ends_as_the_straight_one(tmp_path, films):
+    settings = {**SMALL, "training.steps": 8}
+    straight = zoo.train("drnet", films, out=tmp_path / "straight", settings=settings)
+    expected = {role: net.state_dict() for role, net in straight.networks.items()}
+    for stopped in (2, 6):
+        out = tmp_path / f"stopped-{stopped}"
+        stop_after(stopped, partial(zoo.train, "drnet", films, out=out, settings=settings))
+        resumed = zoo.resume(out)
+        for role, state in expected.items():
+            for name, tensor in resumed.networks[role].state_dict().items():
+                assert torch.equal(tensor, state[name]), (stopped, role, name)
+
+
+def stop_after(steps, train):
+    """Interrupt a training after so many steps, as a signal does."""
+    step = Engine.step
+
+    def stepping(self):
+        step(self)
+        if self.steps_done == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "step", stepping)
+        with pytest.raises(InterruptedTrainingError):
+            train()
+
+
+def test_the_lstm_learns_last_and_all_else_stays_as_it_is(tmp_path, films):
+    settings = {**SMALL, "training.steps": 8}
+    stop_after(4, lambda: zoo.train("drnet", films, out=tmp_path / "run", settings=settings))
+    before, facts, _ = read_newest_checkpoint(tmp_path / "run" / "checkpoints")
+    assert facts["steps_done"] == 4
+    for role, network in zoo.resume(tmp_path / "run").networks.items():
+        for name, tensor in network.state_dict().items():
+            stayed = torch.equal(tensor, before[f"networks/{role}/{name}"])
+            assert stayed == (role != "predictor"), (role, name)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"trainer.future": 5}, "the stage 'prediction' of drnet needs clips of 7 frames, and 5"),
+        ({"training.batch_size": 6}, "a batch of 6 is larger than the 5 clips"),
+    ],
+)
+def test_videos_that_do_not_suffice_are_named_before_training(tmp_path, films, settings, said):
+    with pytest.raises(DataError, match=said):
+        zoo.train("drnet", films, out=tmp_path / "run", settings={**SMALL, **settings})
+    assert not (tmp_path / "run").exists()
+
+
+def test_single_images_are_refused_before_training(tmp_path, films):
+    with pytest.raises(DataError, match="single images, and videos are needed"):
+        zoo.train("drnet", "digits", out=tmp_path / "run", settings=SMALL)
