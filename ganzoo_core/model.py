@@ -510,6 +510,10 @@ class Model:
             UnsupportedError: the model has no generator, or there are too few pairs or frames.
         """
         generator = self._need(Generator, "interpolate")
+        if generator.discrete:
+            raise UnsupportedError(
+                f"{self.variant} cannot interpolate: nothing lies between whole codes"
+            )
         _check_positive(pairs=pairs, frames=frames - 1)
         if method not in ("slerp", "linear"):
             raise UnsupportedError(f"there is no interpolation {method!r}; choose slerp or linear")

@@ -1,7 +1,7 @@
 """Drawing images of captions: what was asked for, as tokens and kept codes, checked."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -26,10 +26,10 @@ class Prompt:
     text: Text = None
     """One caption for all images, or one for each; without any, images of anything."""
     image: Tensor | None = None
-    """[C, H, W] in [-1, 1], whose first rows all images keep, or one for each image: [N, C, H, W]"""
+    """[C, H, W] in [-1, 1], whose first rows all images keep; one for each where [N, C, H, W]."""
     keep_rows: int = 0
     """How many rows of its pixels are kept."""
-    drawing: Drawing = Drawing()
+    drawing: Drawing = field(default_factory=Drawing)
     """How to draw."""
 
     @property
@@ -100,15 +100,17 @@ def kept_codes(
     if prompt.image is None and not prompt.keep_rows:
         return None
     if prompt.image is None or not prompt.keep_rows:
-        raise UnsupportedError("an image to go on from and the number of its rows to keep go together")
+        raise UnsupportedError(
+            "an image to go on from and the number of its rows to keep go together"
+        )
     if not isinstance(encoder, Encoder):
         raise UnsupportedError(f"{variant} has no encoder, so it cannot go on from an image")
     images = prompt.image if prompt.image.dim() == 4 else prompt.image[None]
     height = prior.image_shape[1]
     if tuple(images.shape[1:]) != tuple(prior.image_shape) or len(images) not in (1, count):
         raise UnsupportedError(
-            f"{variant} goes on from one image of shape {tuple(prior.image_shape)}, or from one for "
-            f"each that is drawn, not from {tuple(prompt.image.shape)}"
+            f"{variant} goes on from one image of shape {tuple(prior.image_shape)}, or from one "
+            f"for each that is drawn, not from {tuple(prompt.image.shape)}"
         )
     rows, rest = divmod(prompt.keep_rows * prior.latent_shape[0], height)
     if rest or not 0 < rows < prior.latent_shape[0]:
@@ -153,7 +155,7 @@ def refuse(prompt: Prompt, prior: Prior | None, generator: Generator, variant: s
         UnsupportedError: the model has no prior.
     """
     if prior is None and not prompt.is_empty:
-        what = "text" if prompt.text is not None else "such a prompt"
+        what = "text" if prompt.text is not None else "such prompt"
         classes = " but classes" if generator.classes else ""
         raise UnsupportedError(
             f"{variant} takes no {what}{classes}; draw from a model of captions, such as dalle"

@@ -127,8 +127,8 @@ def reranker_of(model: "Model", name: str) -> "Reranker":
     )
     if reranker.vocabulary:
         raise ConfigError(
-            f"the reranker {name} has learned nothing; leave --reranker out for the model's own, or "
-            "name a published one, such as hub:openai/clip-vit-base-patch32"
+            f"the reranker {name} has learned nothing; leave --reranker out for the model's own, "
+            "or name a published one, such as hub:openai/clip-vit-base-patch32"
         )
     return reranker
 

@@ -67,7 +67,7 @@ class Prior(nn.Module):
         noise: Noise,
         captions: Tensor | None = None,
         *,
-        drawing: Drawing = Drawing(),  # noqa: B008 immutable
+        drawing: Drawing = Drawing(),
         kept: Tensor | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> Tensor:

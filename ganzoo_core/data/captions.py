@@ -236,4 +236,3 @@ def _is_of_another_split(folder: FolderSource, file: str) -> bool:
         ("train",),
         ("test",),
     )
-

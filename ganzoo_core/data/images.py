@@ -31,7 +31,8 @@ class ImageData:
 
     `images` is uint8 [N, H, W, C], read-only, with H = W and C = 1 or 3; `labels` is int64 [N] or
     None, and `class_names` is empty without them. `fingerprint` depends on pixels, labels, class
-    names, factors and captions alone, so that the same images at the same size have it wherever they lie.
+    names, factors and captions alone, so that the same images at the same size have it wherever
+    they lie.
     `skipped` names the broken images that were left out, each as "path: reason".
 
     Where there are two sets to translate between, `other` is the second one, and `paired` says

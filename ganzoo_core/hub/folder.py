@@ -120,7 +120,8 @@ def _tokenizer(networks: Mapping[str, nn.Module], file: Path) -> Tokenizer | Non
     tokenizer = Tokenizer.read(file)
     if tokenizer.size > shape[0]:
         raise CheckpointError(
-            f"{file} has {tokenizer.size} tokens and the model knows {shape[0]}; get the model again"
+            f"{file} has {tokenizer.size} tokens and the model knows {shape[0]}; get the model "
+            "again"
         )
     return tokenizer
 

@@ -275,9 +275,7 @@ def train(
             with clock.stopped():
                 observer.checkpointing(
                     engine.steps_done,
-                    lambda: Model(
-                        blueprint, engine.inference_networks(roles), tokenizer=tokenizer
-                    ),
+                    lambda: Model(blueprint, engine.inference_networks(roles), tokenizer=tokenizer),
                 )
         tensors, facts = engine.state()
         if leads:
@@ -302,9 +300,7 @@ def train(
                     folder.log(line)
                     observer.logged(line)
             if leads and _due(step, settings.sample_every, last):
-                preview = Model(
-                    blueprint, engine.inference_networks(roles), tokenizer=tokenizer
-                )
+                preview = Model(blueprint, engine.inference_networks(roles), tokenizer=tokenizer)
                 if "sample" in preview.verbs:
                     images.save(
                         preview.sample(PREVIEW_COUNT), folder.samples / f"step-{step:08d}.png"
