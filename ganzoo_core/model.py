@@ -788,6 +788,10 @@ class Model:
                 pairs or frames.
         """
         generator = self._need(Generator, "interpolate")
+        if generator.discrete:
+            raise UnsupportedError(
+                f"{self.variant} cannot interpolate: nothing lies between whole codes"
+            )
         _check_positive(pairs=pairs, frames=frames - 1)
         method = method or ("linear" if space == "w" else "slerp")
         _check_method(method)

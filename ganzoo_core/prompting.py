@@ -155,7 +155,7 @@ def refuse(prompt: Prompt, prior: Prior | None, generator: Generator, variant: s
         UnsupportedError: the model has no prior.
     """
     if prior is None and not prompt.is_empty:
-        what = "text" if prompt.text is not None else "such a prompt"
+        what = "text" if prompt.text is not None else "such prompt"
         classes = " but classes" if generator.classes else ""
         raise UnsupportedError(
             f"{variant} takes no {what}{classes}; draw from a model of captions, such as dalle"

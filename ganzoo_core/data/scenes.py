@@ -200,7 +200,7 @@ def _cover(shapes: _Whole, centres: _Numbers, radii: _Numbers, size: int) -> _Nu
 def _scenes(split: str) -> _Whole:
     """Return what the scenes of a split show: [N, F], int64."""
     generator = np.random.default_rng([SEED, _number(split), 0])
-    seen = [scene for scene in _all_scenes() if split_of(scene) == split]
+    seen = [scene for scene in all_scenes() if split_of(scene) == split]
     alone = [scene for scene in seen if not scene.relation]
     related = [scene for scene in seen if scene.relation]
     count = COUNTS[split]
@@ -213,7 +213,8 @@ def _scenes(split: str) -> _Whole:
     return rows.astype(np.int64)
 
 
-def _all_scenes() -> list[Scene]:
+def all_scenes() -> list[Scene]:
+    """Return every scene that there can be, those with one kind of object first."""
     alone = [
         Scene(number, colour, shape)
         for number, colour, shape in product(

@@ -171,7 +171,7 @@ def negative_log_likelihood(
         UnsupportedError: the decoder does not say how likely images are, or the code is a point.
         DataError: likelihoods that are not finite.
     """
-    kept = [model.networks[role] for role in model.blueprint.entry.recipe.inference]
+    kept = [model.networks.get(role) for role in model.blueprint.entry.recipe.inference]
     decoder = next((network for network in kept if isinstance(network, Decoder)), None)
     encoder = next((network for network in kept if isinstance(network, Encoder)), None)
     if decoder is None or encoder is None:

@@ -11,6 +11,7 @@ from torch import nn
 from ganzoo_core import images
 from ganzoo_core.data import ClipData, ImageData, open_clips, open_images
 from ganzoo_core.errors import RunError, UnknownNameError, UnsupportedError
+from ganzoo_core.evaluation.captioned import has_codes
 from ganzoo_core.evaluation.drawing import generator_of
 from ganzoo_core.evaluation.evidence import LEAST_RECOGNISED, Evidence
 from ganzoo_core.evaluation.features import (
@@ -193,7 +194,9 @@ def default_metrics(model: Model, data: ImageData, features: Features | None) ->
     if "translate" in model.verbs and data.paired:
         chosen += ["translation-l1", "translation-psnr"]
         chosen += ["translation-ssim"] if data.image_size >= WINDOW else []
-    if "encode" in model.verbs and data.factors is not None:
+    if "encode" in model.verbs and has_codes(model):
+        chosen.append("code-perplexity")
+    elif "encode" in model.verbs and data.factors is not None:
         chosen += [
             key
             for key, measure in MEASURES.items()
@@ -291,7 +294,8 @@ def image_shape(model: Model) -> tuple[int, int, int]:
 
 def kept(model: Model) -> Mapping[str, nn.Module]:
     """Return the networks that a trained model keeps, by role, in the order of its card."""
-    return {role: model.networks[role] for role in model.blueprint.entry.recipe.inference}
+    roles = model.blueprint.entry.recipe.inference
+    return {role: model.networks[role] for role in roles if role in model.networks}
 
 
 def _result(figure: Figure, evidence: Evidence | ClipEvidence, resize_filter: str) -> Result:

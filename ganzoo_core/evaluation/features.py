@@ -138,7 +138,7 @@ class ConvNetFeatures:
         self.classes = shipped.classes
         self._device = device
         file = Path(__file__).parent / "weights" / f"{name}.safetensors"
-        content = _read_shipped(file, shipped.sha256)
+        content = read_shipped(file, shipped.sha256)
         with without_initialisation():  # which would draw from the global generator
             network = convnet.ConvNet(shipped.classes)
         weights = {key: tensor.float() for key, tensor in load(content).items()}
@@ -297,7 +297,12 @@ def weights_hash(network: "nn.Module") -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def _read_shipped(file: Path, sha256: str) -> bytes:
+def read_shipped(file: Path, sha256: str) -> bytes:
+    """Return the content of a file of this package.
+
+    Raises:
+        CheckpointError: it cannot be read, or is not what it was.
+    """
     try:
         content = file.read_bytes()
     except OSError as error:

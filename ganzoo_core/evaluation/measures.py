@@ -11,6 +11,12 @@ from torch import Tensor
 from ganzoo_core.components import ImageNoise
 from ganzoo_core.data import ImageData
 from ganzoo_core.errors import DataError, UnsupportedError
+from ganzoo_core.evaluation.captioned import (
+    CANDIDATES,
+    code_perplexity,
+    faithfulness,
+    used_codes,
+)
 from ganzoo_core.evaluation.categories import categories_of
 from ganzoo_core.evaluation.discriminator_features import discriminator_features, linear_accuracy
 from ganzoo_core.evaluation.drawing import generator_of
@@ -435,6 +441,41 @@ def _prior_discrepancy(evidence: Evidence) -> list[Figure]:
     ]
 
 
+def _code_perplexity(evidence: Evidence) -> list[Figure]:
+    counts, images = used_codes(evidence)
+    numbers = {
+        "code perplexity": code_perplexity(counts),
+        "codes used": float((counts > 0).sum()),
+        "dead codes": float((counts == 0).sum()),
+    }
+    return [
+        Figure(
+            name,
+            Estimate(value),
+            "lower" if name == "dead codes" else "higher",
+            images,
+            0,
+            over_features=False,
+        )
+        for name, value in numbers.items()
+    ]
+
+
+def _faithfulness(evidence: Evidence) -> list[Figure]:
+    return _faithful(evidence, 1)
+
+
+def _reranked_faithfulness(evidence: Evidence) -> list[Figure]:
+    return _faithful(evidence, CANDIDATES)
+
+
+def _faithful(evidence: Evidence, candidates: int) -> list[Figure]:
+    return [
+        Figure(name, estimate, "higher", 0, count, over_features=False)
+        for name, (estimate, count) in faithfulness(evidence, candidates=candidates).items()
+    ]
+
+
 def _classification_error(evidence: Evidence) -> list[Figure]:
     chosen = evidence.real_order[: evidence.count]
     error = error_rate(_named(evidence, evidence.data, chosen), _labels(evidence.data, chosen))
@@ -674,6 +715,27 @@ MEASURES: Mapping[str, Measure] = {
         _clustering_error,
         over_features=False,
         splits=("train",),
+    ),
+    "code-perplexity": Measure(
+        "how many codes are used, of models whose codes are whole numbers",
+        "encode",
+        frozenset(),
+        _code_perplexity,
+        over_features=False,
+    ),
+    "faithfulness": Measure(
+        "images that show all that their caption says, of captioned scenes",
+        "sample",
+        frozenset(),
+        _faithfulness,
+        over_features=False,
+    ),
+    "reranked-faithfulness": Measure(
+        f"the same of the best of {CANDIDATES} images by the model's reranker",
+        "sample",
+        frozenset(),
+        _reranked_faithfulness,
+        over_features=False,
     ),
     "factor-vae-score": _encoded(
         "factors named by the dimension that moves least, on data with known factors",

@@ -194,7 +194,9 @@ def _cosines(images: Tensor, texts: Tensor) -> Tensor:
     return functional.cosine_similarity(images.float(), texts.float(), dim=1)
 
 
-def _prepared(images: Tensor, side: int, mean: Sequence[float], deviation: Sequence[float]) -> Tensor:
+def _prepared(
+    images: Tensor, side: int, mean: Sequence[float], deviation: Sequence[float]
+) -> Tensor:
     """Return images [N, C, H, W] in [-1, 1] as a published network takes them."""
     if images.shape[1] == 1:
         images = images.expand(-1, 3, -1, -1)

@@ -71,8 +71,13 @@ class DVAEDecoderConfig(DVAEConfig):
 
 
 class StridedConfig(GridConfig):
-    """DALLE-pytorch's discrete autoencoder: strided convolutions and a codebook."""
+    """DALLE-pytorch's discrete autoencoder: strided convolutions and a codebook.
 
+    Published files say what they are; these are small.
+    """
+
+    image_size: int = Field(default=32, ge=2, le=256)
+    codes: int = Field(default=512, ge=2, le=65536)
     width: int = Field(default=64, ge=1, le=4096)
     blocks: int = Field(default=0, ge=0, le=64)
     """Residual blocks beside the codes."""
@@ -131,17 +136,24 @@ class TransformerConfig(TextConfig):
 
 
 class RotaryConfig(TextConfig):
-    """DALLE-pytorch's transformer: rotary positions, shifted tokens, scaled layers, gated units."""
+    """DALLE-pytorch's transformer: rotary positions, shifted tokens, scaled layers, gated units.
 
-    width: int = Field(default=512, ge=4, le=65536)
+    Published files say what they are; these are small.
+    """
+
+    image_size: int = Field(default=32, ge=2, le=256)
+    codes: int = Field(default=512, ge=2, le=65536)
+    vocabulary: int = Field(default=512, ge=3, le=1_000_000)
+    text_length: int = Field(default=16, ge=1, le=4096)
+    width: int = Field(default=64, ge=4, le=65536)
     layers: int = Field(default=2, ge=1, le=1024)
-    heads: int = Field(default=8, ge=1, le=1024)
-    head_size: int = Field(default=64, ge=2, le=1024)
+    heads: int = Field(default=2, ge=1, le=1024)
+    head_size: int = Field(default=32, ge=2, le=1024)
     attention: tuple[Attention, ...] = Field(default=("full",), min_length=1, max_length=1024)
     kernel: int = Field(default=5, ge=1, le=255)
     rotary: bool = True
     """Whether positions turn queries, keys and values; else they have embeddings."""
-    rotary_size: int = Field(default=60, ge=1, le=1024)
+    rotary_size: int = Field(default=30, ge=1, le=1024)
     """Numbers of each head that are turned."""
     shift_tokens: bool = True
     """Whether a half of what each place holds is that of the places before, or above and left."""
@@ -185,7 +197,8 @@ class HubCLIPConfig(Config):
     image_size: int = Field(default=224, ge=1, le=65536)
     channels: int = Field(default=3, ge=1, le=3)
     name: str = Field(default="openai/clip-vit-base-patch32", min_length=3, max_length=200)
-    """Repository on the Hub, or a folder: as `transformers` reads it; `timm/…` as open_clip does."""
+    """Repository on the Hub, or folder, that `transformers` reads; of `timm/…` what open_clip does.
+    """
 
 
 class DVAETrainerConfig(Config):

@@ -136,9 +136,9 @@ class RotaryTransformer(CodePrior):
         turned = self.angles[start:end] if self.rotary else None
         sources = _sources(self.text_length, self.side, start, end) if self.shift_tokens else None
         for number, (layer, kind) in enumerate(zip(self.layers, self.kinds, strict=True)):
-            mask = bounded_mask(
-                kind, self.text_length, self.side, self.kernel, str(hidden.device)
-            )[start:end, :end]
+            mask = bounded_mask(kind, self.text_length, self.side, self.kernel, str(hidden.device))[
+                start:end, :end
+            ]
             memories = [cache.at(f"{number} {what}") if cache else kept_nothing for what in "kaf"]
             hidden = layer(hidden, mask, turned, sources, memories)
         if cache:
@@ -166,7 +166,7 @@ class RotaryTransformer(CodePrior):
 
 
 class RotaryBlock(nn.Module):
-    """Attention and gated units, each normalised, shifted, scaled and added to what it was given."""
+    """Attention and gated units, each normalised, shifted, scaled and added to its input."""
 
     def __init__(self, config: RotaryConfig) -> None:
         super().__init__()
@@ -227,8 +227,8 @@ def bounded_mask(
 ) -> Tensor:
     """Return which place looks at which, as DALLE-pytorch has it: [S, S], bool.
 
-    As `transformer.attention_mask`, but rows and columns are whole ones, and a neighbourhood reaches
-    from its place up and left, each as far as the image goes.
+    As `transformer.attention_mask`, but rows and columns are whole ones, and a neighbourhood
+    reaches from its place up and left, each as far as the image goes.
     """
     before = 1 + text_length
     places = torch.arange(before + side**2, device=device)

@@ -51,8 +51,8 @@ class DVAETrainer(Trainer):
             )
         if encoder.codes != decoder.discrete or encoder.latent_shape != decoder.latent_shape:
             raise ConfigError(
-                "the encoder and the decoder must have the same codes and groups; set each for both "
-                "at once"
+                "the encoder and the decoder must have the same codes and groups; set each for "
+                "both at once"
             )
         self.encoder, self.decoder = encoder, decoder
         self.state["last_used"] = torch.zeros(encoder.codes, dtype=torch.int64)
