@@ -101,6 +101,7 @@ class RotaryTransformer(CodePrior):
         self.rotary = config.rotary
         if config.rotary:
             angles = torch.zeros(places + 1, config.rotary_size)
+            self.angles: Tensor
             self.register_buffer("angles", angles)
         else:
             self.text_positions = nn.Embedding(config.text_length + 1, width)

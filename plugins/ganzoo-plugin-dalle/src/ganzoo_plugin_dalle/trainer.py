@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganzoo_core.components import (
     Batch,
+    Code,
     Losses,
     Parts,
     Phase,
@@ -182,7 +183,7 @@ class DALLETrainer(DVAETrainer):
         return Losses(total, {"text": text.detach(), "image": image.detach()})
 
     def _codes(self, images: Tensor, step: Step) -> Tensor:
-        code = self.encoder(images)
+        code: Code = self.encoder(images)
         assert code.indices is not None
         if not self.config.drawn_codes:
             return code.indices

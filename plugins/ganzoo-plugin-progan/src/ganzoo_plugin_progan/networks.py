@@ -88,7 +88,7 @@ class ProGANDiscriminator(Discriminator, Growing):
         if doublings and images.shape[-1] == self.image_shape[-1]:
             images = shrunk(images, doublings)
         top = len(self.blocks) - 1 - doublings
-        activations = self.blocks[top](_rectified(self.from_image[top](images)))
+        activations: Tensor = self.blocks[top](_rectified(self.from_image[top](images)))
         if fraction:
             below = _rectified(self.from_image[top - 1](shrunk(images)))
             activations = torch.lerp(activations, below, fraction)
