@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from safetensors.torch import load_file
 
 import ganzoo_core as zoo
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "image_size": 16,
     "channels": 1,
     "latent_size": 8,
