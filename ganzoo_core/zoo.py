@@ -860,6 +860,13 @@ def check_data(trainer: "Trainer", data: "ImageData", variant: str) -> None:
     Raises:
         DataError: they lack labels or the other domain, or have one that is not wanted.
     """
+    from ganzoo_core.training.clips import wants_clips
+
+    if wants_clips(trainer):
+        raise DataError(
+            f"{variant} learns from videos, and {data.name} is taken as single images here; train "
+            "it by itself, with: ganzoo train"
+        )
     wants_labels = [
         role for role, network in trainer.networks.items() if getattr(network, "classes", 0)
     ]

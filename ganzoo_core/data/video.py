@@ -15,7 +15,6 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image
 
 from ganzoo_core.data.clips import Piece, numbered
 from ganzoo_core.data.folder import SUFFIXES, FolderSource, find_folder, opener
@@ -234,7 +233,7 @@ def _movie(stream: IO[bytes]) -> Iterator[Any]:
     try:
         with av.open(stream) as file:
             yield from file.decode(video=0)
-    except (av.error.FFmpegError, IndexError, ValueError, Image.DecompressionBombError) as error:
+    except (av.error.FFmpegError, IndexError, ValueError) as error:
         said = " ".join(str(error).split()) or type(error).__name__
         raise BrokenImageError(f"the movie cannot be decoded ({said})") from error
 

@@ -95,21 +95,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _between_poses(model: "Model", options: argparse.Namespace) -> "Tensor":
-    from ganzoo_core.footage import Footage, pose_walks
+    from ganzoo_core.cli.footage import footage
+    from ganzoo_core.footage import pose_walks
 
     model.recomposer("interpolate between poses")
     if options.data is None:
         raise ConfigError("poses are those of videos: name some with --data")
-    footage = Footage(
-        model,
-        options.data,
-        root=options.data_root,
-        split=options.split,
-        resize_filter=options.resize_filter,
-    )
     return pose_walks(
         model,
-        footage,
+        footage(model, options),
         walks=options.pairs,
         frames=options.frames,
         seed=options.seed,

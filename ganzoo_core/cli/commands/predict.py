@@ -47,8 +47,8 @@ def run(options: argparse.Namespace) -> int:
 
     import ganzoo_core as zoo
     from ganzoo_core import clips, images
-    from ganzoo_core.cli.progress import counting
-    from ganzoo_core.footage import Footage, prediction
+    from ganzoo_core.cli.footage import footage
+    from ganzoo_core.footage import prediction
 
     moving = options.out.suffix.lower() in clips.FORMATS
     if moving:
@@ -57,18 +57,9 @@ def run(options: argparse.Namespace) -> int:
         images.check_format(options.out)
     model = zoo.load(options.model, device=options.device)
     model.check_predicts()
-    with counting("decoding", quiet=options.json) as progress:
-        footage = Footage(
-            model,
-            options.data,
-            root=options.data_root,
-            split=options.split,
-            resize_filter=options.resize_filter,
-            progress=progress,
-        )
     truth, made = prediction(
         model,
-        footage,
+        footage(model, options),
         past=options.past,
         future=options.future,
         count=options.count,

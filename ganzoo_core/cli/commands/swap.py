@@ -43,22 +43,19 @@ def run(options: argparse.Namespace) -> int:
     """Swap and save."""
     import ganzoo_core as zoo
     from ganzoo_core import images
-    from ganzoo_core.cli.progress import counting
-    from ganzoo_core.footage import Footage, swap_grid
+    from ganzoo_core.cli.footage import footage
+    from ganzoo_core.footage import swap_grid
 
     images.check_format(options.out)
     model = zoo.load(options.model, device=options.device)
     model.recomposer("swap")
-    with counting("decoding", quiet=options.json) as progress:
-        footage = Footage(
-            model,
-            options.data,
-            root=options.data_root,
-            split=options.split,
-            resize_filter=options.resize_filter,
-            progress=progress,
-        )
-    grid = swap_grid(model, footage, rows=options.rows, columns=options.columns, seed=options.seed)
+    grid = swap_grid(
+        model,
+        footage(model, options),
+        rows=options.rows,
+        columns=options.columns,
+        seed=options.seed,
+    )
     images.save(grid, options.out, columns=options.columns + 1, enlarge=options.enlarge)
     if options.json:
         print_json({"out": str(options.out), "rows": options.rows, "columns": options.columns})

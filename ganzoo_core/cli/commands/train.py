@@ -48,6 +48,11 @@ _PARTS = {
     "ba": "generator",
     "prior": "prior",
     "reranker": "reranker",
+    "content": "encoder",
+    "pose": "encoder",
+    "composer": "composer",
+    "predictor": "predictor",
+    "scene": "code_discriminator",
     "loss": "loss",
     "regularizer": "regularizer",
     "trainer": "trainer",
@@ -62,8 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--data",
         help="digits (default), scenes, mnist, fashion-mnist, cifar10, hub:ORG/NAME, folder:PATH, "
-        "captions:PATH, idx:PATH, npz:PATH, unpaired:A:B or paired:PATH; the docs' page on data "
-        "has all",
+        "captions:PATH, idx:PATH, npz:PATH, unpaired:A:B, paired:PATH or video:PATH; the docs' "
+        "page on data has all",
     )
     add_domains(data)
     data.add_argument("--data-root", type=path, help="folder that the data's path is relative to")

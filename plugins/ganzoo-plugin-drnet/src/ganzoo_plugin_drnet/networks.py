@@ -38,10 +38,7 @@ class DCGANContent(Encoder):
         self.latent_shape = (config.content_size,)
         self.skips = config.skips
         widths = _widths(config.image_size, config.width)
-        self.downs = nn.ModuleList(
-            _layer(nn.Conv2d(inputs, outputs, 4, 2, 1), outputs)
-            for inputs, outputs in zip((config.channels, *widths), widths, strict=False)
-        )
+        self.downs = nn.ModuleList(_halving(config.channels, widths))
         self.to_code = _to_code(widths[-1], config.content_size)
         initialize(self)
 
@@ -93,12 +90,7 @@ class DCGANPose(Encoder):
         self.latent_shape = (config.pose_size,)
         self.normalize = config.normalize
         widths = _widths(config.image_size, config.width)
-        self.downs = nn.Sequential(
-            *(
-                _layer(nn.Conv2d(inputs, outputs, 4, 2, 1), outputs)
-                for inputs, outputs in zip((config.channels, *widths), widths, strict=False)
-            )
-        )
+        self.downs = nn.Sequential(*_halving(config.channels, widths))
         self.to_code = _to_code(widths[-1], config.pose_size)
         initialize(self)
 
@@ -313,6 +305,11 @@ def _depth(level: int) -> int:
 
 def _layer(convolution: nn.Module, outputs: int) -> nn.Sequential:
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2))
+
+
+def _halving(channels: int, widths: Sequence[int]) -> list[nn.Module]:
+    """Return convolutions, each of which halves the resolution."""
+    return [_layer(nn.Conv2d(a, b, 4, 2, 1), b) for a, b in pairwise((channels, *widths))]
 
 
 def _block(widths: Sequence[int]) -> nn.Sequential:
