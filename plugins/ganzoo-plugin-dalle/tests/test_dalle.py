@@ -439,7 +439,7 @@ def test_an_image_depends_on_its_text_and_its_number_alone(model):
     assert torch.equal(one, model.sample(4, seed=3, text=["a red circle"] * 4, batch_size=2))
     assert torch.equal(one[:2], model.sample(2, seed=3, text="a red circle"))
     assert not torch.equal(one, model.sample(4, seed=3, text="two blue squares"))
-    assert not torch.equal(one, model.sample(4, seed=3))
+    assert not torch.equal(model.sample(16, text="a red circle"), model.sample(16))
 
 
 def test_the_first_rows_of_a_picture_are_kept(model):
@@ -922,3 +922,71 @@ def test_schedules_end_where_they_should():
 
     found = [warmed_up(Progress(step, 110, 0.0), 10) for step in (0, 4, 10, 60, 110)]
     assert found == pytest.approx([0.1, 0.5, 1.0, 0.5, 0.0])
+
+
+def test_half_precision_learns_in_both_stages():
+    engine = engine_of(tiny(**{"training.precision": "bf16", "training.steps": 4}))
+    for _ in range(4):
+        engine.step()
+        engine.check_finite()
+
+
+@pytest.fixture
+def published_clip(tmp_path):
+    """A tiny CLIP with random weights, as the Hub has them."""
+    transformers = pytest.importorskip("transformers")
+    text = {
+        "vocab_size": 300,
+        "hidden_size": 8,
+        "intermediate_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 16,
+        "bos_token_id": 52,
+        "eos_token_id": 53,
+    }
+    vision = {
+        "hidden_size": 8,
+        "intermediate_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": 16,
+        "patch_size": 8,
+    }
+    config = transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=8)
+    folder = tmp_path / "clip"
+    torch.manual_seed(0)
+    transformers.CLIPModel(config).save_pretrained(folder)
+    transformers.CLIPImageProcessor(
+        size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}
+    ).save_pretrained(folder)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    vocabulary = {c: n for n, c in enumerate([*letters, *(f"{c}</w>" for c in letters)])}
+    vocabulary |= {"<|startoftext|>": 52, "<|endoftext|>": 53}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    files = str(folder / "vocab.json"), str(folder / "merges.txt")
+    transformers.CLIPTokenizer(*files, model_max_length=16).save_pretrained(folder)
+    return folder
+
+
+def test_a_published_clip_judges_images_by_their_words(published_clip, model):
+    from ganzoo_core.cli.captions import reranker_of
+
+    judge = reranker_of(model, f"hub:{published_clip}")
+    images = random_images(3, (1, 8, 8))
+    scores = model.score(images, ["a red circle", "two", "two"], reranker=judge)
+    assert scores.shape == (3,)
+    assert scores.abs().max() <= 1
+    assert not torch.equal(scores, model.score(images, "a blue square", reranker=judge))
+    best = model.ranked(1, "a red circle", candidates=3, reranker=judge)
+    assert best.images.shape == (1, 1, 8, 8)
+
+
+def test_what_is_no_published_clip_is_refused(tmp_path):
+    from ganzoo_core.errors import HubError
+
+    pytest.importorskip("transformers")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(HubError, match="cannot be had as a CLIP"):
+        clip.published(str(tmp_path))
