@@ -822,6 +822,64 @@ def test_a_generator_may_be_linear_while_it_trains(install: Install) -> None:
     assert result_of("shapes_and_range", "generator/toy").status == "passed"
 
 
+MAPPED = """
+    style_size, style_layers = 5, 2
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.mapping = nn.Linear(config.latent_size, 5)
+        self.drawing = nn.Linear(5, math.prod(self.image_shape))
+        self.register_buffer("style_mean", torch.zeros(5))
+
+    def map(self, latents, labels=None):
+        return self.mapping(latents)
+
+    def synthesize(self, styles, noise="drawn"):
+        styles = self.broadcast(styles).mean(1)
+        return self.drawing(styles).tanh().view(-1, *self.image_shape)
+
+    forward = MappedGenerator.forward
+"""
+
+
+def mapped(body: str = "") -> dict[str, str]:
+    """Let the toy's generator map its latents, with some of it in another way."""
+    named = "\n\nfrom ganzoo_core.components import MappedGenerator\n\n\n"
+    inner = MAPPED + indent(dedent(body), "    ")
+    return parts(
+        f"{named}class Mapped(MappedGenerator, ToyGenerator):\n{inner}\n\nToyGenerator = Mapped\n"
+    )
+
+
+def test_a_generator_may_have_styles(install: Install) -> None:
+    install(**mapped())
+    assert result_of("shapes_and_range", "generator/toy").status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("style_size = 4", "styles must have the shape [3, 4]"),
+        (
+            """
+            def synthesize(self, styles, noise="drawn"):
+                if styles.dim() == 3:
+                    styles = styles.sum(1)
+                return self.drawing(styles).tanh().view(-1, *self.image_shape)
+            """,
+            "one style for all layers must draw what as many of the same draw",
+        ),
+    ],
+)
+def test_styles_that_break_their_contract_are_caught(
+    install: Install, body: str, sentence: str
+) -> None:
+    install(**mapped(body))
+    result = result_of("shapes_and_range", "generator/toy")
+    assert result.status == "failed"
+    assert sentence in result.sentence
+
+
 def test_stages_may_have_batches_of_their_own(install: Install) -> None:
     install(
         **trainer(

@@ -18,6 +18,7 @@ from ganzoo_core.components import (
     Generator,
     Judged,
     Loss,
+    MappedGenerator,
     Predictor,
     Prior,
     Regularizer,
@@ -35,6 +36,7 @@ from ganzoo_core.testing.subjects import (
 )
 
 SMALL_IMAGE = (1, 4, 4)
+ROUNDING = 1e-4
 COUNT = 3
 """Images in a batch here: no network may count on a power of two."""
 
@@ -223,6 +225,27 @@ def _check_generator(generator: Generator, title: str) -> None:
     latents = generator.latents(COUNT, noise_of(0))
     _must_have_shape("latents", latents, (COUNT, *generator.latent_shape), title)
     _check_images(generator, title)
+    if isinstance(generator, MappedGenerator) and not generator.training:
+        _check_styles(generator, title)
+
+
+def _check_styles(generator: MappedGenerator, title: str) -> None:
+    styles = generator.map(*inputs_for(generator, COUNT))
+    _must_have_shape("styles", styles, (COUNT, generator.style_size), title)
+    _must_have_shape("style_mean", generator.style_mean, (generator.style_size,), title)
+    if "style_mean" not in dict(generator.named_buffers()):
+        raise NotKeptError(
+            f"style_mean must be a buffer, so that models keep it, and that of {title} is none"
+        )
+    wide = generator.broadcast(styles)
+    _must_have_shape("wide styles", wide, (COUNT, generator.style_layers, styles.shape[1]), title)
+    images = generator.synthesize(styles, "none")
+    _must_have_shape("images of styles", images, (COUNT, *generator.image_shape), title)
+    if float((images - generator.synthesize(wide, "none")).abs().max()) > ROUNDING:
+        raise NotKeptError(
+            "one style for all layers must draw what as many of the same draw, and for "
+            f"{title} it does not"
+        )
 
 
 def _check_images(generator: Generator | Composer, title: str) -> None:
