@@ -194,3 +194,18 @@ def test_mnist_from_the_hub(tmp_path: Path) -> None:
     data = open_images("mnist", image_size=28, channels=1, split="test", root=tmp_path)
     assert data.images.shape == (10_000, 28, 28, 1)
     assert len(data.class_names) == 10
+
+
+def test_a_column_of_captions_is_found(tmp_path: Path, pictures: Any, offline: None) -> None:
+    import datasets
+
+    features = datasets.Features({"img": datasets.Image(), "caption": datasets.Value("string")})
+    columns = {
+        "img": [Image.fromarray(image) for image in pictures[:3]],
+        "caption": ["a  cat", None, "a dog"],
+    }
+    folder = tmp_path / "captioned"
+    folder.mkdir()
+    datasets.Dataset.from_dict(columns, features=features).to_parquet(folder / "train.parquet")
+    data = open_images(f"hub:{folder}", image_size=16, channels=3, root=tmp_path / "root")
+    assert data.captions == ("a cat", "", "a dog")
