@@ -3,6 +3,7 @@ one."""
 
 import math
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -122,7 +123,7 @@ def published(name: str) -> Published:
     if name.startswith("timm/"):
         return _of_open_clip(name)
     try:
-        from transformers import AutoModel, AutoProcessor
+        library: Any = import_module("transformers")
     except ImportError:
         raise ConfigError(
             "a CLIP of the Hub needs the library transformers; install it with: "
@@ -130,8 +131,10 @@ def published(name: str) -> Published:
         ) from None
     try:
         # Neither code from the Hub nor pickles.
-        network = AutoModel.from_pretrained(name, use_safetensors=True, trust_remote_code=False)
-        processor = AutoProcessor.from_pretrained(name, trust_remote_code=False)
+        network = library.AutoModel.from_pretrained(
+            name, use_safetensors=True, trust_remote_code=False
+        )
+        processor = library.AutoProcessor.from_pretrained(name, trust_remote_code=False)
         pixels = processor.image_processor
     except Exception as error:  # whatever a repository that is no CLIP makes `transformers` raise
         reason = " ".join(str(error).split())[:200]
