@@ -138,7 +138,7 @@ def evaluate(
 
     name = _data_name(data, source, target, target_test)
     if name is None:
-        raise ConfigError("say what to measure it on, as data, or as source and target")
+        raise ConfigError("say what to measure it on: --data, or --source and --target")
     loaded = _as_model(model, device)
     of_split = {} if domains_of(name) else {"split": split}
     return (evaluate_domains if domains_of(name) else measure)(
