@@ -4,11 +4,12 @@ from ganzoo_plugin_dann.losses import taken_for_source
 
 import ganzoo_core as zoo
 from ganzoo_core.blueprint import draw_up
+from ganzoo_core.components import Progress, Step
 from ganzoo_core.errors import ConfigError, UnsupportedError
 from ganzoo_core.plugins import read_installed
 from ganzoo_core.testing import parametrize_with_checks
 from ganzoo_core.testing.passes import count_passes
-from ganzoo_core.testing.subjects import engine_of
+from ganzoo_core.testing.subjects import engine_of, noise_of
 
 TINY = {"image_size": 16, "channels": 1, "classes": 3, "first_maps": 4, "second_maps": 6} | {
     "latent_size": 12,
@@ -103,7 +104,7 @@ def test_the_mapping_minimises_flipped_labels():
     for _ in range(5):
         running.step()
     trainer, batch = running.trainer, running.batches.draw(0)
-    step = running._draw(running_progress(), "adaptation")[0][1]
+    step = adapting()
     got = trainer.loss(running.stages[1].phases[0], batch, step).total
     code = running.networks["encoder"](batch.other.images)
     by_hand = taken_for_source(running.networks["discriminator"](code.mean))
@@ -112,10 +113,8 @@ def test_the_mapping_minimises_flipped_labels():
     assert by_hand.item() == pytest.approx(-logits.sigmoid().log().mean().item(), rel=1e-5)
 
 
-def running_progress():
-    from ganzoo_core.components import Progress
-
-    return Progress(1, 4, 0.0)
+def adapting():
+    return Step(noise_of(0), Progress(1, 4, 0.0), "adaptation")
 
 
 def test_a_step_of_either_stage_costs_what_is_said():
@@ -136,7 +135,7 @@ def test_no_phase_gives_a_gradient_to_what_is_frozen():
         running.step()
     running.step()
     for phase in running.stage.phases:
-        step = running._draw(running_progress(), "adaptation")[0]
+        step = running.batches.draw(0), adapting()
         if phase.name == "discriminator":
             running.trainer.loss(running.stage.phases[0], *step)
         running._freeze_all_but(phase.networks)

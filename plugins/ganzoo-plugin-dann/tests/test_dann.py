@@ -20,12 +20,12 @@ from torch import nn
 
 import ganzoo_core as zoo
 from ganzoo_core.blueprint import draw_up
-from ganzoo_core.components import DiscriminatorOutput, Progress
+from ganzoo_core.components import DiscriminatorOutput, Progress, Step
 from ganzoo_core.data import open_images
 from ganzoo_core.errors import CheckpointError, ConfigError, DataError, UnsupportedError
 from ganzoo_core.plugins import read_installed
 from ganzoo_core.testing import parametrize_with_checks
-from ganzoo_core.testing.subjects import engine_of
+from ganzoo_core.testing.subjects import engine_of, noise_of
 from ganzoo_core.training.batches import ImageBatches
 from ganzoo_core.training.engine import Engine
 from ganzoo_core.training.processes import Processes
@@ -85,7 +85,7 @@ def test_the_domains_loss_is_the_sum_of_both_means():
 def test_the_encoder_learns_classes_minus_lambda_times_domains_and_the_discriminator_domains():
     running = engine()
     trainer, batch = running.trainer, running.batches.draw(0)
-    phase, step = trainer.phases()[0], running._draw(Progress(500, 1000, 0.0), "training")[0][1]
+    phase, step = trainer.phases()[0], Step(noise_of(0), Progress(500, 1000, 0.0), "training")
     encoder, discriminator = (running.networks[role] for role in ("encoder", "discriminator"))
     weight, judge = encoder.features.conv1.weight, discriminator.layers.to_logit.weight
     trainer.loss(phase, batch, step).total.backward()

@@ -6,11 +6,11 @@ from ganzoo_plugin_dann.losses import told_apart
 from ganzoo_plugin_domain_confusion.trainer import confusion_loss
 
 from ganzoo_core.blueprint import draw_up
-from ganzoo_core.components import DiscriminatorOutput, Progress
+from ganzoo_core.components import DiscriminatorOutput, Progress, Step
 from ganzoo_core.errors import ConfigError
 from ganzoo_core.plugins import read_installed
 from ganzoo_core.testing import parametrize_with_checks
-from ganzoo_core.testing.subjects import engine_of
+from ganzoo_core.testing.subjects import engine_of, noise_of
 
 TINY = {"image_size": 16, "channels": 1, "classes": 3, "first_maps": 4, "second_maps": 6} | {
     "latent_size": 12,
@@ -41,7 +41,7 @@ def test_confusion_is_least_where_nothing_can_be_told_and_the_same_for_either_do
 
 def test_the_encoder_minimises_classes_plus_lambda_times_confusion():
     running = engine(**{"trainer.confusion_weight": 0.3})
-    batch, step = running._draw(Progress(0, 1, 0.0), "training")[0]
+    batch, step = running.batches.draw(0), Step(noise_of(0), Progress(0, 1, 0.0), "training")
     encoder_phase, discriminator_phase = running.trainer.phases()
     total = running.trainer.loss(encoder_phase, batch, step).total
     code = running.networks["encoder"](torch.cat([batch.images, batch.other.images]))
@@ -55,7 +55,7 @@ def test_the_encoder_minimises_classes_plus_lambda_times_confusion():
 def test_no_phase_gives_a_gradient_to_what_is_frozen():
     running = engine()
     for phase in running.trainer.phases():
-        batch, step = running._draw(Progress(0, 1, 0.0), "training")[0]
+        batch, step = running.batches.draw(0), Step(noise_of(0), Progress(0, 1, 0.0), "training")
         if phase.name == "discriminator":
             running.trainer.loss(running.trainer.phases()[0], batch, step)
         running._freeze_all_but(phase.networks)
