@@ -18,6 +18,7 @@ from ganzoo_core.data import ImageData, indices, open_images
 from ganzoo_core.errors import UnknownNameError, UnsupportedError
 from ganzoo_core.evaluation.domains_picture import domains_picture
 from ganzoo_core.evaluation.evaluating import image_shape
+from ganzoo_core.evaluation.factors_picture import factors_picture
 from ganzoo_core.evaluation.real import Progress, pixels_to_images
 from ganzoo_core.evaluation.report.charts import draw_scatter, quietly
 from ganzoo_core.evaluation.report.projection import check_projection, projected
@@ -119,6 +120,8 @@ def draw_latent(
 def _has_data_for(drawing: "Drawing", data: ImageData | None) -> bool:
     if drawing.of_domains:
         return data is not None and data.other is not None
+    if drawing.of_factors:
+        return data is not None and data.factors is not None
     return data is not None or not drawing.of_data
 
 
@@ -127,6 +130,15 @@ def _domains(subject: _Subject) -> Image.Image:
     assert subject.data is not None
     return domains_picture(
         subject.model, subject.before, subject.data, subject.seed, subject.projection
+    )
+
+
+def _factors(subject: _Subject) -> Image.Image:
+    """Draw where codes lie by what their images were made from."""
+    shown, chosen = subject.real(ENCODED)
+    assert subject.data is not None
+    return factors_picture(
+        subject.model, subject.data, shown, chosen, subject.seed, subject.projection
     )
 
 
@@ -249,11 +261,20 @@ class Drawing:
     """Whether it needs real images."""
     of_domains: bool = False
     """Whether they must be of two domains."""
+    of_factors: bool = False
+    """Whether it must be known what they were made from."""
 
 
 PICTURES: Mapping[str, Drawing] = {
     "manifold": Drawing("a grid over a latent of two numbers", _not_two_numbers, _manifold),
     "scatter": Drawing("codes of real images by class", _lacks("encode"), _scatter, True),
+    "factors": Drawing(
+        "codes of real images by what these were made from",
+        _lacks("encode"),
+        _factors,
+        True,
+        of_factors=True,
+    ),
     "domains": Drawing(
         "features of two domains by domain and by class, before and after",
         _lacks("encode"),

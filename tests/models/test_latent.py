@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_plugins import FakePlugins, GanzooHere, entry, manifest
 from PIL import Image
 
 import ganzoo_core
 from ganzoo_core import Model
+from ganzoo_core.errors import UnsupportedError
 
 HOOKS = """
 from ganzoo_core.plugins import hookimpl
@@ -137,6 +139,22 @@ def test_a_denoising_model_shows_spoilt_mended_and_clean(made: Model, tmp_path: 
     assert isinstance(spoilt, int)
     assert isinstance(clean, int)
     assert spoilt == 255 - clean
+
+
+def test_codes_are_coloured_by_what_their_images_were_made_from(
+    made: Model, tmp_path: Path
+) -> None:
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    factors = np.stack([np.arange(60) % size for size in (1, 3, 5)], 1)
+    np.savez(tmp_path / "made.npz", images=images, latents_classes=factors)
+    data = f"npz:{tmp_path / 'made.npz'}"
+    assert "factors" in drawn(made, tmp_path / "all", data=data)
+    picture = Image.open(drawn(made, tmp_path / "one", "factors", data=data)["factors"])
+    # A panel for each factor that varies.
+    assert picture.width / picture.height == pytest.approx(2 * 5 / 4.4, rel=0.01)
+    with pytest.raises(UnsupportedError, match="does not say what its images were made from"):
+        drawn(made, tmp_path, "factors")
 
 
 def test_the_same_seed_draws_the_same(made: Model, tmp_path: Path) -> None:
