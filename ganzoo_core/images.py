@@ -79,8 +79,6 @@ def check_format(out: Path) -> None:
         UnsupportedError: its suffix is none that we write, it is a folder with files in it, or an
             MP4 is asked for without PyAV.
     """
-    from ganzoo_core.clips import check_clip_format
-
     suffix = out.suffix.lower()
     if suffix and suffix not in FORMATS:
         raise UnsupportedError(
@@ -90,6 +88,8 @@ def check_format(out: Path) -> None:
     if suffix and out.is_dir():
         raise UnsupportedError(f"{out} is a folder; give the name of a file")
     if suffix == ".mp4":
+        from ganzoo_core.clips import check_clip_format
+
         check_clip_format(out)
     if not suffix and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UnsupportedError(f"{out} exists already and is not an empty folder; choose another")

@@ -38,6 +38,8 @@ def run(verb: str, arguments: dict[str, Any], cache: str, full_at: int = 0) -> i
 
         def stepped(self, steps_done: int) -> None:
             if steps_done == full_at:
+                # What is imported from here on must not leave half of itself beside its source.
+                sys.dont_write_bytecode = True
                 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
