@@ -143,12 +143,16 @@ def _variant_page(plugin: Path, entry: Mapping[str, Any]) -> str:
 
 
 def _readme_of(plugin: Path) -> str:
-    """Return the plugin's README below its title, one level deeper, with its pictures here."""
+    """Return the plugin's README below its title, one level deeper, with its pictures here.
+
+    Its links to pages of the docs lead to the same pages of the site.
+    """
     text = (plugin / "README.md").read_text(encoding="utf-8").partition("\n")[2]
     halves = _FENCES.split(text)
     for number in range(0, len(halves), 2):  # between the code blocks, where # is a heading
         halves[number] = re.sub(r"^(#+ )", r"#\1", halves[number], flags=re.MULTILINE)
-    return _IMAGE.sub(rf"\1{plugin.name}/\2", "".join(halves)).strip()
+    text = "".join(halves).replace("](../../docs/", "](../")
+    return _IMAGE.sub(rf"\1{plugin.name}/\2", text).strip()
 
 
 def pictures() -> dict[str, Path]:
