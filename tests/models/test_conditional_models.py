@@ -200,7 +200,7 @@ def test_the_command_moves_codes(model: Model, ganzoo_here: GanzooHere, tmp_path
     ("arguments", "said"),
     [
         (("--class", "9"), "classes 0 to 3"),
-        (("--class", "3-1"), "no range of classes"),
+        (("--class", "3-1"), "no range of numbers"),
         (("--class", "zero"), "whole number"),
         (("--code", "c1"), "NAME=VALUE"),
         (("--code", "c1=0:2:1"), "NAME=VALUE"),
