@@ -25,7 +25,7 @@ def names(ganzoo: GanzooHere, *words: str) -> list[str]:
         (["attngan"], "AttnGAN"),
         (["cyclegna"], "cyclegan"),
         (["atngan"], "AttnGAN"),
-        (["progresive", "gan"], "Progressive GAN"),
+        (["progresive", "gan"], "progan"),
         (["Cramer", "GAN"], "Cramèr GAN"),
         (["beta-gan"], "β-GAN"),
         (["β-gan"], "β-GAN"),
