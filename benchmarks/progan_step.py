@@ -9,18 +9,15 @@ fused Adam, channels_last, no logging and no checks. Blocks of steps take turns 
 `dcgan_step.py`, and at the end the weights of both must be equal bit for bit.
 """
 
-import argparse
-import json
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from dcgan_step import Times, compared, machine, timed
 from ganzoo_plugin_progan.growing import seen_at
+from side_by_side import PROMISE, InMemory, check_equal, compared, in_turns, machine, run
 from torch import Tensor, nn
 
 from ganzoo_core.blueprint import draw_up
-from ganzoo_core.components import Batch
 from ganzoo_core.plugins import read_installed
 from ganzoo_core.training.engine import Engine
 from ganzoo_core.training.processes import Processes
@@ -37,22 +34,6 @@ SETTINGS = {
     "training.steps": STEPS,
 }
 LEARNING_RATE, BETAS, PENALTY, DRIFT = 1e-3, (0.0, 0.99), 10.0, 0.001
-PROMISE = 3.0
-"""Largest overhead in per cent."""
-
-
-class InMemory:
-    """The same few batches again and again."""
-
-    count = 16 * BATCH_SIZE
-
-    def __init__(self, device: torch.device) -> None:
-        drawn = torch.rand((self.count, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(0))
-        images = (drawn * 2 - 1).to(device, memory_format=torch.channels_last)
-        self._batches = [Batch(chunk) for chunk in images.split(BATCH_SIZE)]
-
-    def draw(self, position: int, size: int = BATCH_SIZE) -> Batch:
-        return self._batches[position // BATCH_SIZE % len(self._batches)]
 
 
 def by_hand(
@@ -68,7 +49,7 @@ def by_hand(
         for network in (generator, discriminator)
     )
     judged, made = list(discriminator.parameters()), list(generator.parameters())
-    batches = InMemory(device)
+    batches = InMemory(BATCH_SIZE, SIZE, device)
     done = 0
 
     def latents() -> Tensor:
@@ -113,7 +94,7 @@ def measure(rounds: int, steps: int, device: str) -> dict[str, Any]:
     blueprint = draw_up(read_installed(), "progan", dict(SETTINGS))
     trainer = blueprint.build_trainer(blueprint.build_networks())
     processes = Processes(device)
-    batches = InMemory(processes.device)
+    batches = InMemory(BATCH_SIZE, SIZE, processes.device)
     engine = Engine(trainer, batches, blueprint.training, processes=processes)
     number = [stage.name for stage in engine.stages].index(STAGE)
     begins = round(STEPS * number / len(engine.stages))
@@ -123,20 +104,8 @@ def measure(rounds: int, steps: int, device: str) -> dict[str, Any]:
     noise = torch.Generator(engine.device).manual_seed(engine.noise.generator.initial_seed())
     length = round(STEPS * (number + 1) / len(engine.stages)) - begins
     step = by_hand(networks, noise, engine.device, length)
-    contenders = [("engine", engine.step), ("by hand", step)]
-    times: dict[str, list[Times]] = {"engine": [], "by hand": []}
-    for round_number in range(rounds + 1):
-        # Who goes first alternates too.
-        for name, its_step in contenders if round_number % 2 else reversed(contenders):
-            took = timed(its_step, steps, engine.device)
-            if round_number:  # the first round warms up
-                times[name].append(took)
-        engine.check_finite()
-    for role, network in networks.items():
-        ours = engine.networks[role].state_dict()
-        for key, tensor in network.state_dict().items():
-            if not torch.equal(ours[key], tensor):
-                raise SystemExit(f"not the same mathematics: {role} {key} differs")
+    times = in_turns(engine.step, step, rounds, steps, engine.device, engine.check_finite)
+    check_equal(engine.networks, networks)
     return {
         "machine": machine(engine.device),
         "threads": torch.get_num_threads(),
@@ -152,25 +121,5 @@ def measure(rounds: int, steps: int, device: str) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=40, help="blocks of each (default 40)")
-    parser.add_argument("--steps", type=int, default=1, help="steps of a block (default 1)")
-    parser.add_argument("--threads", type=int, help="of PyTorch (default: its own choice)")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    arguments = parser.parse_args()
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    found = measure(max(2, arguments.rounds), max(1, arguments.steps), arguments.device)
-    if arguments.json:
-        print(json.dumps(found, indent=2))
-        return
-    width = max(map(len, found))
-    for name, value in found.items():
-        shown = "  ".join(map(str, value)) if isinstance(value, list) else value
-        print(f"{name:<{width}}  {shown}")
-
-
 if __name__ == "__main__":
-    main()
+    run(measure, __doc__, rounds=40, steps=1)

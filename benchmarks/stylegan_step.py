@@ -10,18 +10,26 @@ blocks take turns as in `dcgan_step.py`, and at the end the weights of both must
 bit. Sampling draws 64 images a block, truncated, beside the same network called once.
 """
 
-import argparse
-import json
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from dcgan_step import Times, compared, machine, timed
+from side_by_side import (
+    PROMISE,
+    InMemory,
+    Times,
+    check_equal,
+    compared,
+    in_turns,
+    machine,
+    run,
+    timed,
+)
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ganzoo_core.blueprint import draw_up
-from ganzoo_core.components import Batch, JointNoise, drawing_from
+from ganzoo_core.components import JointNoise, drawing_from
 from ganzoo_core.model import Model
 from ganzoo_core.plugins import read_installed
 from ganzoo_core.training.engine import Engine
@@ -44,22 +52,6 @@ SETTINGS = {
 }
 LEARNING_RATE, BETAS, GAMMA = 1e-3, (0.0, 0.99), 10.0
 SHARE = EVERY / (EVERY + 1)
-PROMISE = 3.0
-"""Largest overhead in per cent."""
-
-
-class InMemory:
-    """The same few batches again and again."""
-
-    count = 16 * BATCH_SIZE
-
-    def __init__(self, device: torch.device) -> None:
-        drawn = torch.rand((self.count, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(0))
-        images = (drawn * 2 - 1).to(device, memory_format=torch.channels_last)
-        self._batches = [Batch(chunk) for chunk in images.split(BATCH_SIZE)]
-
-    def draw(self, position: int, *_: object) -> Batch:
-        return self._batches[position // BATCH_SIZE % len(self._batches)]
 
 
 def by_hand(
@@ -76,7 +68,7 @@ def by_hand(
         discriminator.parameters(), lr=LEARNING_RATE * SHARE, betas=slowed, fused=True
     )
     judged, made = list(discriminator.parameters()), list(generator.parameters())
-    batches = InMemory(device)
+    batches = InMemory(BATCH_SIZE, SIZE, device)
     done = 0
 
     def drawn() -> Tensor:
@@ -116,45 +108,32 @@ def by_hand(
     return step
 
 
-def taken_in_turns(
-    contenders: list[tuple[str, Callable[[], None]]], rounds: int, steps: int, device: torch.device
-) -> dict[str, list[Times]]:
-    """Return the times of blocks of both, who go first in turn."""
-    times: dict[str, list[Times]] = {name: [] for name, _ in contenders}
-    for number in range(rounds + 1):
-        for name, step in contenders if number % 2 else reversed(contenders):
-            took = timed(step, steps, device)
-            if number:  # the first round warms up
-                times[name].append(took)
-    return times
-
-
-def measure(rounds: int, device: str) -> dict[str, Any]:
+def measure(rounds: int, steps: int, device: str) -> dict[str, Any]:
     blueprint = draw_up(read_installed(), "stylegan", dict(SETTINGS))
     trainer = blueprint.build_trainer(blueprint.build_networks())
     processes = Processes(device)
-    engine = Engine(trainer, InMemory(processes.device), blueprint.training, processes=processes)
+    engine = Engine(
+        trainer,
+        InMemory(BATCH_SIZE, SIZE, processes.device),
+        blueprint.training,
+        processes=processes,
+    )
     # A loop by hand that began with the same weights and noise.
     networks = blueprint.build_networks()
     generator = torch.Generator(engine.device).manual_seed(engine.noise.generator.initial_seed())
     noise = JointNoise(generator)
     step = by_hand(networks, noise, engine.device)
     with drawing_from(noise, *networks.values()):
-        both = [("engine", engine.step), ("by hand", step)]
-        training = taken_in_turns(both, rounds, EVERY, engine.device)
+        training = in_turns(engine.step, step, rounds, steps, engine.device)
     engine.check_finite()
-    for role, network in networks.items():
-        ours = engine.networks[role].state_dict()
-        for key, tensor in network.state_dict().items():
-            if not torch.equal(ours[key], tensor):
-                raise SystemExit(f"not the same mathematics: {role} {key} differs")
+    check_equal(engine.networks, networks)
     sampling = measure_sampling(Model(blueprint, networks), rounds, engine.device)
     return {
         "machine": machine(engine.device),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "blocks": rounds,
-        "steps per block": EVERY,
+        "steps per block": steps,
         **{f"step, {name}": its for name, its in compared("wall", training).items()},
         **{f"step, {name}": its for name, its in compared("processor", training).items()},
         **{f"64 images, {name}": its for name, its in compared("processor", sampling).items()},
@@ -189,24 +168,5 @@ def measure_sampling(model: Model, rounds: int, device: torch.device) -> dict[st
     return times
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=10, help="blocks of each (default 10)")
-    parser.add_argument("--threads", type=int, help="of PyTorch (default: its own choice)")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    arguments = parser.parse_args()
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-    found = measure(max(2, arguments.rounds), arguments.device)
-    if arguments.json:
-        print(json.dumps(found, indent=2))
-        return
-    width = max(map(len, found))
-    for name, value in found.items():
-        shown = "  ".join(map(str, value)) if isinstance(value, list) else value
-        print(f"{name:<{width}}  {shown}")
-
-
 if __name__ == "__main__":
-    main()
+    run(measure, __doc__, rounds=10, steps=EVERY)
