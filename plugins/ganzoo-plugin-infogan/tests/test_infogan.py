@@ -226,7 +226,8 @@ def test_codes_can_be_set_and_moved():
     model = zoo.create("infogan", **TINY)
     grid = model.traverse({"c1": [0, 1, 2], "c2": [-2, 0, 2, 1]})
     assert grid.shape[:2] == (3, 4)
-    assert (grid[0, 0] - grid[2, 0]).abs().max() > 1e-3
+    # Untrained images are nearly grey, so what counts is the change against what they show.
+    assert (grid[0, 0] - grid[2, 0]).abs().max() > 0.1 * grid.abs().max()
     with pytest.raises(UnsupportedError, match="c1"):
         model.sample(1, codes={"c1": 3})
     with pytest.raises(GanzooError, match="c4"):
