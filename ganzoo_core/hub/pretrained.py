@@ -49,19 +49,25 @@ class Weights:
     @property
     def published(self) -> tuple[PublishedFile, ...]:
         """The authors' files, with what the manifest knows of their sizes and hashes."""
-        return tuple(PublishedFile(**file) for file in self.entry["files"])
+        return tuple(
+            PublishedFile(file["path"], file.get("size"), file.get("sha256"))
+            for file in self.entry["files"]
+        )
 
     @property
     def first_use(self) -> FirstUse | None:
         """What the Hub had when the authors' files were fetched first; None before that."""
-        repo, revision = self.entry["repo"], self.entry["revision"]
+        repo, revision = self.entry.get("repo", ""), self.entry.get("revision", "")
         return first_use(repo, revision, self.published, name=self.name)
 
     @property
     def files(self) -> tuple[RemoteFile, ...]:
         """The files, with the sizes and hashes that they must have, as far as these are known."""
         if not self.by_authors:
-            return tuple(RemoteFile(**file) for file in self.entry["files"])
+            return tuple(
+                RemoteFile(file["path"], file["size"], file["sha256"])
+                for file in self.entry["files"]
+            )
         known = self.first_use
         return known.files if known else ()
 
