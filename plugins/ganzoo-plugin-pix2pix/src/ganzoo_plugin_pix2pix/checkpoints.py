@@ -102,9 +102,10 @@ def read(file: Path) -> AuthorsWeights:
     """Return pix2pix's generator or discriminator in `file`.
 
     Raises:
-        CheckpointError: the file cannot be read, or is no such network of this project.
+        CheckpointError: the file cannot be read, or is no such network of this project or of
+            PyTorch-GAN.
     """
-    from ganzoo_plugin_pix2pix import pytorch_gan
+    from ganzoo_plugin_pix2pix import pytorch_gan  # it begins from what is defined here
 
     state, described = opened(file)
     network = (

@@ -33,8 +33,8 @@ class UNetConfig(Config):
     slope: float = Field(default=0.2, ge=0, le=1)
     """Of the encoder's leaky rectifiers, where they are negative."""
     skip_slope: float = Field(default=0.0, ge=0, le=1)
-    """The same of the rectifiers between a layer of the encoder and the decoder, whose paper's have
-    none; PyTorch-GAN's have that of the encoder."""
+    """Of the rectifiers through which the encoder's layers reach the decoder: the paper's let
+    nothing negative through, PyTorch-GAN's are the encoder's."""
     last_upsampling: Literal["transposed", "nearest"] = "transposed"
     """What makes the image: a transposed convolution, or a convolution of repeated pixels as in
     PyTorch-GAN."""

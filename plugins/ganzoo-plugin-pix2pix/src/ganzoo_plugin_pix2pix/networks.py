@@ -117,7 +117,7 @@ class PatchGAN(Discriminator):
         self.layers = nn.ModuleList(layers)
         kernel, padding = _kernel(config)
         self.to_logits = nn.Conv2d(maps[-1], 1, kernel, 1, padding)
-        # Where nothing but strides made the features small, there are as many judgements as those.
+        # With strides only, a judgement for each feature: a kernel of 4 needs a border of 3 for it.
         self.margin = (1, 0, 1, 0) if strides_only else (0, 0, 0, 0)
         init_normal(self)
 
