@@ -226,4 +226,4 @@ def test_weights_of_ganzoos_own_layout_are_still_pinned_to_a_commit() -> None:
 def test_lists_show_them(plugins: FakePlugins, ganzoo_here: GanzooHere) -> None:
     plugins.install("somebodys-toy", manifest(entry(pretrained=[PUBLISHED])), hooks=HOOKS + READER)
     (row,) = json.loads(ganzoo_here("list", "toy", "--pretrained", "--json").out)["variants"]
-    assert row["pretrained"] == ["toy.found"]
+    assert row["pretrained"] == ["found"]
