@@ -299,6 +299,22 @@ def _check_installed(installed: Installed, names: Sequence[str], where: str) -> 
             )
 
 
+def image_shape_of(blueprint: Blueprint) -> tuple[int, int]:
+    """Return side length and channels of the images that the networks work on.
+
+    Raises:
+        ConfigError: no network has such settings.
+    """
+    for part in blueprint.networks.values():
+        size = getattr(part.config, "image_size", None)
+        channels = getattr(part.config, "channels", None)
+        if size and channels:
+            return size, channels
+    raise ConfigError(
+        f"no network of {blueprint.entry.name} has the settings image_size and channels"
+    )
+
+
 def fitting_image_size(entry: VariantEntry, native: int | None) -> int | None:
     """Return the smallest size the variant supports that does not lose pixels, or its largest."""
     if native is None or entry.image_sizes is None:

@@ -38,7 +38,9 @@ from ganzoo_core.plugins import Installed, Variant, load_plugin
 from ganzoo_core.plugins.schema import VariantEntry
 from ganzoo_core.settings import Settings, accepted, checked, distributed, flattened, merged
 from ganzoo_core.training.batches import ImageBatches
+from ganzoo_core.training.clips import wants_clips
 from ganzoo_core.training.engine import batch_size_of
+from ganzoo_core.training.opening import check_data, with_epochs
 from ganzoo_core.training.processes import Processes, find_device
 from ganzoo_core.training.run import DataChoice, Logged, Observer
 from ganzoo_core.training.settings import TrainingSettings
@@ -405,7 +407,12 @@ def _largest_first(roles: Sequence[str]) -> list[frozenset[str]]:
 def _check_data(blueprint: Blueprint, data: ImageData, settings: TrainingSettings) -> None:
     """Refuse data that a variant cannot learn from, such as unlabelled ones or too few."""
     trainer = blueprint.build_trainer(blueprint.build_networks(device="meta"))
-    zoo.check_data(trainer, data, blueprint.entry.name)
+    if wants_clips(trainer):
+        raise DataError(
+            f"{blueprint.entry.name} learns from videos, and {data.name} is taken as single images "
+            "here; train it by itself, with: ganzoo train"
+        )
+    check_data(trainer, data, blueprint.entry.name)
     alone = Processes("cpu")
     largest = max(batch_size_of(stage, settings) for stage in trainer.stages())
     ImageBatches(data, largest, 0, alone, labelled=trainer.labelled, other=trainer.other)
@@ -485,7 +492,7 @@ def _steps(
     budget: Budget, blueprint: Blueprint, choice: DataChoice, info: DataInfo, speed: float | None
 ) -> int:
     if budget.unit == "epochs":
-        return zoo.with_epochs(blueprint, choice, budget.amount, info).training.steps
+        return with_epochs(blueprint, choice, budget.amount, info).training.steps
     if speed is None:
         return int(budget.amount)
     return min(max(1, int(budget.amount / speed)), 10**9)
