@@ -158,6 +158,12 @@ def numbers(text: str) -> list[int]:
     return found
 
 
+def seeds(text: str) -> int | list[int]:
+    """Read the seed of a series, 7, or those of single images: 1-64, 1,3,5-7, 5-5 for one."""
+    first, dash, _ = text.strip().partition("-")
+    return numbers(text) if "," in text or (first and dash) else natural(text)
+
+
 def whole(text: str) -> int:
     """Read a whole number."""
     try:
