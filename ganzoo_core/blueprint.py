@@ -11,7 +11,7 @@ from ganzoo_core.components.config import Config
 from ganzoo_core.errors import ConfigError, PluginError, UnknownNameError
 from ganzoo_core.plugins import API_VERSION, Hooks, Installed, Kind, Variant, load_plugin
 from ganzoo_core.plugins.schema import Recipe, VariantEntry
-from ganzoo_core.settings import Settings, accepted, checked, distributed, flattened, merged
+from ganzoo_core.settings import Settings, accepted, by_path, checked, distributed
 from ganzoo_core.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -177,11 +177,11 @@ def draw_up(
         arguments,
         settings,
     )
-    handed: dict[str, Settings] = {part: {} for part in models_and_training}
-    for layer in layers:
-        for part, its_settings in distributed(layer, models_and_training).items():
-            handed[part] = merged(handed[part], its_settings)
-    configs = {part: checked(part, models_and_training[part], handed[part]) for part in handed}
+    handed = [distributed(layer, models_and_training) for layer in layers]
+    configs = {
+        part: checked(part, model, *(its[part] for its in handed))
+        for part, model in models_and_training.items()
+    }
     training = configs.pop("training")
     assert isinstance(training, TrainingSettings)
     unknown = [role for role in training.keep if role not in entry.recipe.networks]
@@ -228,7 +228,7 @@ def restore(installed: Installed, data: object, where: str) -> Blueprint:
     names = {part: component.component for part, component in stored.components.items()}
     configs = {part: component.config for part, component in stored.components.items()}
     _check_installed(installed, [stored.variant, *names.values()], where)
-    settings = flattened(configs | {"training": stored.training})
+    settings = by_path(configs | {"training": stored.training})
     components = recorded_components(stored.model_dump()["components"])
     return draw_up(installed, stored.variant, settings, components=components)
 

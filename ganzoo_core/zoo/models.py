@@ -46,10 +46,9 @@ def create(
     """
     from ganzoo_core.blueprint import draw_up
     from ganzoo_core.model import Model
-    from ganzoo_core.settings import flattened
     from ganzoo_core.training.processes import find_device
 
-    chosen = flattened(settings) | {"training.seed": seed}
+    chosen = settings | {"training.seed": seed}
     blueprint = draw_up(read_installed(), variant, chosen, components=components, preset=preset)
     return Model(blueprint, blueprint.build_networks()).to(find_device(device))
 
@@ -147,7 +146,6 @@ def convert(
     """
     from ganzoo_core.hub.card import Card
     from ganzoo_core.hub.convert import convert as convert_files
-    from ganzoo_core.settings import flattened
 
     out = Path(out)
     if out.exists():
@@ -158,7 +156,7 @@ def convert(
         training=f"Converted from the published checkpoint {names}; trained by its authors.",
     )
     paths = [Path(file) for file in files]
-    asked = flattened(settings or {})
+    asked = dict(settings or {})
     return convert_files(read_installed(), paths, variant, out, card, asked)
 
 

@@ -103,7 +103,6 @@ def resume(
     from dataclasses import fields, replace
 
     from ganzoo_core.blueprint import draw_up, recorded_components, restore
-    from ganzoo_core.settings import flattened
     from ganzoo_core.training.run import DataChoice, Observer, RunFolder
 
     folder = RunFolder(Path(run))
@@ -122,7 +121,7 @@ def resume(
         blueprint = draw_up(
             installed,
             blueprint.variant.full_name,
-            recorded | _spread(flattened(settings), recorded),
+            recorded | _spread(settings, recorded),
             components=recorded_components(_parts(before["blueprint"])),
         )
     return _run(folder, blueprint, choice, device, observer or Observer(), before)
@@ -146,7 +145,6 @@ def plan(
     """
     from ganzoo_core.blueprint import draw_up, fitting_image_size
     from ganzoo_core.plugins import load_plugin
-    from ganzoo_core.settings import flattened
     from ganzoo_core.training.opening import look_at, with_epochs
 
     installed = read_installed()
@@ -163,7 +161,7 @@ def plan(
     blueprint = draw_up(
         installed,
         variant,
-        flattened(settings or {}),
+        dict(settings or {}),
         components=components,
         preset=preset,
         shape=shape,
@@ -216,10 +214,10 @@ def _run(
 
 
 def _recorded_settings(blueprint: Mapping[str, Any]) -> dict[str, Any]:
-    from ganzoo_core.settings import flattened
+    from ganzoo_core.settings import by_path
 
     configs = {part: its["config"] for part, its in _parts(blueprint).items()}
-    return flattened(configs | {"training": blueprint["training"]})
+    return by_path(configs | {"training": blueprint["training"]})
 
 
 def _parts(blueprint: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -36,7 +36,7 @@ from ganzoo_core.evaluation.measures import MEASURES
 from ganzoo_core.model import Model
 from ganzoo_core.plugins import Installed, Variant, load_plugin
 from ganzoo_core.plugins.schema import VariantEntry
-from ganzoo_core.settings import Settings, accepted, checked, distributed, flattened, merged
+from ganzoo_core.settings import Settings, accepted, by_path, checked, distributed
 from ganzoo_core.training.batches import ImageBatches
 from ganzoo_core.training.clips import wants_clips
 from ganzoo_core.training.engine import batch_size_of
@@ -95,7 +95,7 @@ def ask(
         for key in metrics or [""]:
             if key not in MEASURES:
                 raise UnknownNameError("metric", key, MEASURES)
-    chosen: Settings = to_jsonable_python(flattened(settings))
+    chosen: Settings = to_jsonable_python(by_path(settings))
     for path in chosen:
         if path.removeprefix("training.") in DECIDED:
             raise ConfigError(
@@ -287,11 +287,11 @@ def _fixed(
     plugin, its_name = installed.component(kind, name)
     hooks = load_plugin(plugin)
     models = {role: hooks.config(kind, its_name)}
-    handed: Settings = {}
-    for layer in layers:
-        its = {path: value for path, value in layer.items() if _applies(path, models)}
-        handed = merged(handed, distributed(its, models)[role])
-    return Component(kind, its_name, hooks, checked(role, models[role], handed))
+    handed = [
+        distributed({k: v for k, v in layer.items() if _applies(k, models)}, models)[role]
+        for layer in layers
+    ]
+    return Component(kind, its_name, hooks, checked(role, models[role], *handed))
 
 
 # One variant's recipe
@@ -580,4 +580,4 @@ def _short_names(variants: Sequence[Variant]) -> list[str]:
 
 def _recorded_settings(blueprint: Mapping[str, Any]) -> Settings:
     configs = {part: its["config"] for part, its in blueprint["components"].items()}
-    return flattened(configs | {"training": blueprint["training"]})
+    return by_path(configs | {"training": blueprint["training"]})
