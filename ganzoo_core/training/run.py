@@ -6,6 +6,7 @@ samples/             preview grids
 checkpoints/step-…/  everything needed to go on bit for bit
 model/               the trained model in the Hub's layout
 tokenizer.json       how captions become tokens, where a network learns from them
+run.lock             held by the process that trains, empty
 """
 
 import json
@@ -30,6 +31,7 @@ from ganzoo_core.blueprint import Blueprint
 from ganzoo_core.data.compound import renamed
 from ganzoo_core.errors import InterruptedTrainingError, RunError
 from ganzoo_core.files import (
+    alone,
     discard_leftovers,
     disk_errors,
     is_leftover,
@@ -119,6 +121,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.model = path / "model"
         self.tokenizer = path / TOKENIZER
+        self.lock_file = path / "run.lock"
 
     def refuse_to_overwrite(self) -> None:
         """Check that a new run can begin here.
@@ -136,13 +139,27 @@ class RunFolder:
                     f"{self.path} holds a run already; go on with it by --resume {self.path}, "
                     "or choose another --out"
                 )
-            if not all(map(is_leftover, self.path.iterdir())):
+            if not all(is_leftover(its) or its == self.lock_file for its in self.path.iterdir()):
                 raise RunError(f"{self.path} is not empty and not a run; choose another --out")
 
-    def begin(self, record: Mapping[str, Any]) -> None:
-        """Make the folder and write `run.json`."""
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from training here; the lock ends with this process, however it may.
+
+        Raises:
+            RunError: another process trains here.
+        """
         with disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
+        busy = (
+            f"{self.path} is being trained by another process; wait until it ends, or stop it and "
+            f"go on with: ganzoo train --resume {self.path}"
+        )
+        with alone(self.lock_file, busy):
+            yield
+
+    def begin(self, record: Mapping[str, Any]) -> None:
+        """Write `run.json`."""
         write_json(self.record_file, record)
 
     def record(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Trainings: planned, begun, and gone on with."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,27 +185,34 @@ def _run(
     from ganzoo_core.training.run import check_resumable, new_record, train
 
     processes = Processes(device)
-    trainer = blueprint.build_trainer(blueprint.build_networks())
-    data = open_data(trainer, blueprint, choice, observer.decoding)
-    for skipped in data.skipped:
-        observer.noted(f"left out {skipped}")
-    record = new_record(blueprint, choice, data.fingerprint, processes.count)
-    if before is not None:
-        check_resumable(folder.path, before, record)
-    batches, tokenizer = batches_of(data, trainer, blueprint, processes, folder.tokenizer)
-    engine = Engine(
-        trainer,
-        batches,
-        blueprint.training,
-        inference=blueprint.entry.recipe.inference,
-        processes=processes,
-    )
-    if processes.leads and (before is None or _steps(before) != blueprint.training.steps):
-        folder.begin(record if before is None else {**before, "blueprint": record["blueprint"]})
-        if tokenizer is not None:
-            tokenizer.save(folder.tokenizer)
-    processes.wait()
-    model = train(engine, folder, blueprint, choice, observer, tokenizer)
+    with ExitStack() as stack:
+        if processes.leads and before is not None:
+            stack.enter_context(folder.held())
+        trainer = blueprint.build_trainer(blueprint.build_networks())
+        data = open_data(trainer, blueprint, choice, observer.decoding)
+        for skipped in data.skipped:
+            observer.noted(f"left out {skipped}")
+        record = new_record(blueprint, choice, data.fingerprint, processes.count)
+        if before is not None:
+            check_resumable(folder.path, before, record)
+        batches, tokenizer = batches_of(data, trainer, blueprint, processes, folder.tokenizer)
+        engine = Engine(
+            trainer,
+            batches,
+            blueprint.training,
+            inference=blueprint.entry.recipe.inference,
+            processes=processes,
+        )
+        if processes.leads and before is None:
+            # Not before: what cannot begin leaves no folder behind.
+            stack.enter_context(folder.held())
+            folder.refuse_to_overwrite()
+        if processes.leads and (before is None or _steps(before) != blueprint.training.steps):
+            folder.begin(record if before is None else {**before, "blueprint": record["blueprint"]})
+            if tokenizer is not None:
+                tokenizer.save(folder.tokenizer)
+        processes.wait()
+        model = train(engine, folder, blueprint, choice, observer, tokenizer)
     if processes.leads and domains_of(choice.source) and "classify" in model.verbs:
         from ganzoo_core.evaluation.adaptation import tell_final_score
 
