@@ -1,6 +1,6 @@
 """A model: the networks that a variant keeps after training, and what can be done with them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,12 +41,15 @@ class Model:
         networks: Mapping[str, nn.Module],
         origin: Origin | None = None,
         tokenizer: "Tokenizer | None" = None,
+        class_names: Sequence[str] = (),
     ) -> None:
         self.blueprint = blueprint
         self.networks = dict(networks)
         self.origin = origin or Origin("fresh")
         self.tokenizer = tokenizer
         """How captions become tokens; None where the model takes none."""
+        self.class_names = tuple(class_names)
+        """What the classes are called, by their numbers; empty where they have no names."""
 
     # Each verb is explained where it is written, in the room of ganzoo_core.verbs named here.
 

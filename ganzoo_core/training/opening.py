@@ -121,6 +121,16 @@ def batches_of(
     return batches, tokenizer
 
 
+def names_of_classes(data: ImageData | ClipData, trainer: Trainer) -> tuple[str, ...]:
+    """Return what the classes that a network learns are called; nothing where by their numbers."""
+    if not isinstance(data, ImageData) or data.labels is None:
+        return ()
+    names = data.class_names
+    learned = {getattr(network, "classes", 0) for network in trainer.networks.values()}
+    numbered = tuple(map(str, range(len(names))))
+    return names if len(names) in learned and names != numbered else ()
+
+
 def _read_captions(
     trainer: Trainer, data: ImageData, tokenizer_file: Path
 ) -> tuple[Tokenizer | None, Tensor | None]:

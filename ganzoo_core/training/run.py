@@ -253,6 +253,7 @@ def train(
     data: DataChoice,
     observer: Observer,
     tokenizer: Tokenizer | None = None,
+    class_names: Sequence[str] = (),
 ) -> Model:
     """Step the engine to the end of its run, writing the run's folder on the way.
 
@@ -336,7 +337,7 @@ def train(
     for network in networks.values():
         # As loading makes them, so that both draw the same to the last bit.
         network.to(memory_format=torch.contiguous_format).requires_grad_(False).eval()
-    model = Model(blueprint, networks, Origin("run", str(folder.model)), tokenizer)
+    model = Model(blueprint, networks, Origin("run", str(folder.model)), tokenizer, class_names)
     if leads:
         write_model_folder(
             model, folder.model, _card(engine, folder.record()["command"], data, clock.seconds())

@@ -14,6 +14,7 @@ from ganzoo_core.prompting import Prompt, Text
 from ganzoo_core.verbs.captions import drawing_of
 from ganzoo_core.verbs.codes import with_code
 from ganzoo_core.verbs.parts import (
+    Label,
     Labels,
     Progress,
     asked_labels,
@@ -156,7 +157,7 @@ def decode(
     return torch.cat(decoded)
 
 
-def check_label(model: "Model", label: int | None) -> None:
+def check_label(model: "Model", label: Label | None) -> None:
     """Check that images can be asked for of a class.
 
     Raises:

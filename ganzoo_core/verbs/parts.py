@@ -8,13 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo_core.components import Generator, ImageNoise, Rendering, Translator, drawing_from
-from ganzoo_core.errors import UnsupportedError
+from ganzoo_core.errors import UnknownNameError, UnsupportedError
 
 if TYPE_CHECKING:
     from ganzoo_core.model import Model
 
 Progress = Callable[[int, int], None]
-Labels = int | Sequence[int] | Tensor | None
+Label = int | str
+"""A class by its number, or by its name where the model knows names."""
+Labels = Label | Sequence[Label] | Tensor | None
 """What a conditional model is asked for: one class for all images, or one for each."""
 Contract = TypeVar("Contract", bound=nn.Module)
 PLAIN = Rendering()
@@ -85,6 +87,25 @@ def check_shape(model: "Model", does: str, given: Tensor, wanted: tuple[int, ...
         )
 
 
+def class_number(model: "Model", label: Label) -> int:
+    """Return the number of a class.
+
+    Raises:
+        UnknownNameError: no class has this name.
+        UnsupportedError: the model knows its classes by their numbers alone.
+    """
+    if not isinstance(label, str):
+        return label
+    if not model.class_names:
+        raise UnsupportedError(
+            f"this model of {model.variant} has no names of its classes; give a whole number, not "
+            f"{label!r}"
+        )
+    if label not in model.class_names:
+        raise UnknownNameError("class", label, model.class_names, f"this model of {model.variant}")
+    return model.class_names.index(label)
+
+
 def asked_labels(model: "Model", generator: Generator, labels: Labels, count: int) -> Tensor | None:
     """Return the classes of `count` images [count], or None where the model takes none."""
     classes = generator.classes
@@ -94,6 +115,10 @@ def asked_labels(model: "Model", generator: Generator, labels: Labels, count: in
         return None
     if labels is None:
         return torch.arange(count) % classes
+    if isinstance(labels, str):
+        labels = class_number(model, labels)
+    elif not isinstance(labels, int | Tensor):
+        labels = [class_number(model, label) for label in labels]
     asked = torch.as_tensor(labels, dtype=torch.int64).cpu()
     if not asked.dim():
         asked = asked.expand(count)

@@ -17,6 +17,7 @@ from ganzoo_core.components import (
 )
 from ganzoo_core.errors import UnsupportedError
 from ganzoo_core.verbs.parts import (
+    Label,
     Labels,
     asked_labels,
     at_rest,
@@ -134,7 +135,7 @@ def mix(
     columns: Sequence[int],
     layers: Sequence[int] = range(4),
     *,
-    label: int | None = None,
+    label: Label | None = None,
     truncation: float = 1.0,
     cutoff: int | None = None,
     noise: NoiseMode = "drawn",
@@ -194,7 +195,7 @@ def project(
     *,
     space: "Space" = "w",
     steps: int = 1000,
-    label: int | None = None,
+    label: Label | None = None,
     features: "Features | None" = None,
     noise: bool = True,
     seed: int = 0,

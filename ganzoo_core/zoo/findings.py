@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ganzoo_core.model import Model
     from ganzoo_core.projecting import Observe, Projection, Space
     from ganzoo_core.training.run import Observer
+    from ganzoo_core.verbs.parts import Label
 
 
 def evaluate(
@@ -158,7 +159,7 @@ def project(
     *,
     space: "Space" = "w",
     steps: int = 1000,
-    label: int | None = None,
+    label: "Label | None" = None,
     features: str | None = None,
     noise: bool = True,
     seed: int = 0,

@@ -180,7 +180,7 @@ def _run(
 ) -> "Model":
     from ganzoo_core.data import domains_of
     from ganzoo_core.training.engine import Engine
-    from ganzoo_core.training.opening import batches_of, open_data
+    from ganzoo_core.training.opening import batches_of, names_of_classes, open_data
     from ganzoo_core.training.processes import Processes
     from ganzoo_core.training.run import check_resumable, new_record, train
 
@@ -212,7 +212,8 @@ def _run(
             if tokenizer is not None:
                 tokenizer.save(folder.tokenizer)
         processes.wait()
-        model = train(engine, folder, blueprint, choice, observer, tokenizer)
+        names = names_of_classes(data, trainer)
+        model = train(engine, folder, blueprint, choice, observer, tokenizer, names)
     if processes.leads and domains_of(choice.source) and "classify" in model.verbs:
         from ganzoo_core.evaluation.adaptation import tell_final_score
 

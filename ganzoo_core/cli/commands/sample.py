@@ -32,6 +32,7 @@ from ganzoo_core.cli.options import (
     add_json,
     add_model,
     add_rendering,
+    classes,
     numbers,
     path,
     positive,
@@ -89,9 +90,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--class",
         dest="classes",
-        type=numbers,
+        type=classes,
         metavar="CLASSES",
-        help="of a conditional model: 7, 0-9 or 1,3,5 in turn",
+        help="of a conditional model: 7, 0-9 or 1,3,5 in turn, or names: cat,dog",
     )
     parser.add_argument(
         "--code",
