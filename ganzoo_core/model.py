@@ -387,7 +387,7 @@ class Model:
         images: Tensor,
         text: str | Sequence[str],
         *,
-        reranker: Reranker | None = None,
+        reranker: "Reranker | Model | None" = None,
         batch_size: int = 64,
     ) -> Tensor:
         """Return how well images show what they are to show.
@@ -395,7 +395,7 @@ class Model:
         Args:
             images: [N, C, H, W] in [-1, 1]
             text: one caption for all, or one for each.
-            reranker: the network that judges; by default the model's own.
+            reranker: the network that judges, or the model that has it; by default the model's own.
             batch_size: images at a time.
 
         Returns:
@@ -405,6 +405,9 @@ class Model:
             UnsupportedError: there is no reranker, it takes no such images, or there are not as
                 many captions.
         """
+        if isinstance(reranker, Model):
+            # It reads captions by a tokenizer of its own.
+            return reranker.score(images, text, batch_size=batch_size)
         judge = reranker or self._need(Reranker, "score")
         if tuple(images.shape[1:]) != tuple(judge.image_shape) and judge.vocabulary:
             raise UnsupportedError(
@@ -433,7 +436,7 @@ class Model:
         candidates: int = 64,
         seed: int = 0,
         prompt: Prompt = Prompt(),  # noqa: B008 immutable
-        reranker: Reranker | None = None,
+        reranker: "Reranker | Model | None" = None,
         batch_size: int = 64,
         progress: Progress | None = None,
     ) -> Ranked:
@@ -445,7 +448,7 @@ class Model:
             candidates: how many to draw, at least `count`: those that `sample` draws.
             seed: of the series.
             prompt: all that can be asked for beside the text.
-            reranker: the network that judges; by default the model's own.
+            reranker: the network that judges, or the model that has it; by default the model's own.
             batch_size: images at a time.
             progress: called with the number of images done and `candidates`.
 

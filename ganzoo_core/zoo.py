@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from ganzoo_core.hub.upload import Published
     from ganzoo_core.model import Model
     from ganzoo_core.plugins import Installed
+    from ganzoo_core.plugins.schema import VariantEntry
     from ganzoo_core.projecting import Observe, Projection, Space
     from ganzoo_core.text import Tokenizer
+    from ganzoo_core.training.given import GivenNetworks
     from ganzoo_core.training.run import DataChoice, Observer
 
 
@@ -611,6 +613,7 @@ def train(
     components: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
     epochs: float | None = None,
+    given: Sequence[str] = (),
     data_root: Path | str | None = None,
     flip: bool = False,
     resize_filter: str = "lanczos",
@@ -632,6 +635,9 @@ def train(
         components: other components for the recipe, such as `{"loss": "minimax"}`.
         settings: hyper-parameters by dotted path, such as `{"training.steps": 2000}`.
         epochs: passes over the data, instead of a number of steps.
+        given: models, as for `load`, whose networks learn nothing here: they bring their weights
+            and settings, and stages in which nothing else learns are skipped. By default all that
+            the recipe has a place for; `encoder,decoder=MODEL` takes these alone.
         data_root: folder that the data's path is relative to.
         flip: mirror each image left to right with probability one half.
         resize_filter: lanczos, bicubic, bilinear or box.
@@ -651,6 +657,7 @@ def train(
     name = _data_name(data, source, target, target_test) or "digits"
     choice = DataChoice(name, str(data_root) if data_root else None, resize_filter, broken_share)
     settings = {**(settings or {}), **({"training.flip": True} if flip else {})}
+    weights = _given(variant, given)
     blueprint = plan(
         variant,
         choice,
@@ -658,8 +665,9 @@ def train(
         components=components,
         settings=settings,
         epochs=epochs,
+        given=weights,
     )
-    return _run(folder, blueprint, choice, device, observer or Observer(), before)
+    return _run(folder, blueprint, choice, device, observer or Observer(), before, weights)
 
 
 def resume(
@@ -709,6 +717,7 @@ def resume(
             blueprint.variant.full_name,
             recorded | _spread(flattened(settings), recorded),
             components=recorded_components(_parts(before["blueprint"])),
+            given=blueprint.given,
         )
     return _run(folder, blueprint, choice, device, observer or Observer(), before)
 
@@ -721,22 +730,23 @@ def plan(
     components: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
     epochs: float | None = None,
+    given: "GivenNetworks | Sequence[str]" = (),
 ) -> "Blueprint":
     """Decide everything about a training without starting it.
 
-    The size, channels and classes of the images follow from the data unless they are set.
+    The size, channels and classes of the images follow from the data unless they are set, or are
+    those of networks that are `given`; see `train`.
 
     Raises:
         GanzooError: an unknown name, a value that a setting cannot have, or missing data.
     """
     from ganzoo_core.blueprint import draw_up, fitting_image_size
-    from ganzoo_core.plugins import load_plugin
     from ganzoo_core.settings import flattened
+    from ganzoo_core.training.given import GivenNetworks
 
     installed = read_installed()
-    found = installed.variant(variant)
-    manifest = load_plugin(found.plugin).manifest
-    entry = next(entry for entry in manifest.variants if entry.name == found.name)
+    entry = _entry(variant)
+    weights = given if isinstance(given, GivenNetworks) else _given(variant, given)
     info = _inspected(data)
     size = fitting_image_size(entry, info.image_size)
     shape: dict[str, Any] = {"channels": info.channels}
@@ -751,6 +761,7 @@ def plan(
         components=components,
         preset=preset,
         shape=shape,
+        given=weights.origins,
     )
     return with_epochs(blueprint, data, epochs, info) if epochs is not None else blueprint
 
@@ -762,17 +773,24 @@ def _run(
     device: str,
     observer: "Observer",
     before: Mapping[str, Any] | None,
+    given: "GivenNetworks | None" = None,
 ) -> "Model":
+    from ganzoo_core.components import learning_stages
     from ganzoo_core.data import domains_of, open_clips, open_images
     from ganzoo_core.training.batches import ImageBatches
     from ganzoo_core.training.clips import ClipBatches, check_clips, wants_clips
     from ganzoo_core.training.engine import Engine, batch_size_of
+    from ganzoo_core.training.given import fill, read_given, save_given
     from ganzoo_core.training.processes import Processes
     from ganzoo_core.training.run import check_resumable, new_record, train
 
     size, channels = image_shape_of(blueprint)
     processes = Processes(device)
-    trainer = blueprint.build_trainer(blueprint.build_networks())
+    networks = blueprint.build_networks()
+    its_given = given.networks if given else read_given(folder.path, blueprint)
+    fill(networks, its_given)
+    trainer = blueprint.build_trainer(networks)
+    stages = learning_stages(trainer)
     settings = blueprint.training
     opening: dict[str, Any] = {
         "image_size": size if wants_clips(trainer) else round(size * (1 + settings.jitter)),
@@ -794,13 +812,13 @@ def _run(
     record = new_record(blueprint, choice, data.fingerprint, processes.count)
     if before is not None:
         check_resumable(folder.path, before, record)
-    largest = max(batch_size_of(stage, settings) for stage in trainer.stages())
+    largest = max(batch_size_of(stage, settings) for stage in stages)
     tokenizer = None
     batches: ClipBatches | ImageBatches
     if wants_clips(trainer):
         batches = ClipBatches(clips, largest, settings.seed, processes, flip=settings.flip)
     else:
-        tokenizer, captions = _read_captions(trainer, images, folder)
+        tokenizer, captions = _read_captions(trainer, images, folder, given)
         batches = ImageBatches(
             images,
             largest,
@@ -819,6 +837,8 @@ def _run(
         inference=blueprint.entry.recipe.inference,
         processes=processes,
     )
+    if processes.leads and before is None and its_given:
+        save_given(folder.path, its_given)
     if processes.leads and (before is None or _steps(before) != settings.steps):
         folder.begin(record if before is None else {**before, "blueprint": record["blueprint"]})
         if tokenizer is not None:
@@ -834,11 +854,12 @@ def _run(
 
 
 def _read_captions(
-    trainer: "Trainer", data: "ImageData", folder: Any
+    trainer: "Trainer", data: "ImageData", folder: Any, given: "GivenNetworks | None"
 ) -> "tuple[Tokenizer | None, Tensor | None]":
     """Return how captions become tokens, and those of every image, where a network reads them.
 
-    A run that goes on keeps the tokenizer that it began with.
+    A run that goes on keeps the tokenizer that it began with, and networks that are given keep
+    theirs.
     """
     from ganzoo_core.text import Tokenizer, captions_of, text_shape
 
@@ -847,10 +868,12 @@ def _read_captions(
         return None, None
     vocabulary, length = shape
     captions = captions_of(data)
-    begun = folder.tokenizer.is_file()
-    tokenizer = (
-        Tokenizer.read(folder.tokenizer) if begun else Tokenizer.trained(captions, vocabulary)
-    )
+    if folder.tokenizer.is_file():
+        tokenizer = Tokenizer.read(folder.tokenizer)
+    elif given and given.tokenizer:
+        tokenizer = given.tokenizer
+    else:
+        tokenizer = Tokenizer.trained(captions, vocabulary)
     return tokenizer, tokenizer.encode(captions, length)
 
 
@@ -946,6 +969,7 @@ def with_epochs(
     import math
     from dataclasses import replace
 
+    from ganzoo_core.components import learning_stages
     from ganzoo_core.training.clips import wants_clips
     from ganzoo_core.training.engine import images_per_step
 
@@ -957,7 +981,7 @@ def with_epochs(
     if not count:
         raise DataError(f"the size of {choice.source} is not known; use --steps, not --epochs")
     settings = blueprint.training
-    steps = math.ceil(epochs * count / images_per_step(trainer.stages(), settings))
+    steps = math.ceil(epochs * count / images_per_step(learning_stages(trainer), settings))
     if steps > 10**9:
         raise ConfigError(f"--epochs {epochs} would take {steps} steps, more than 1,000,000,000")
     return replace(blueprint, training=settings.model_copy(update={"steps": steps}))
@@ -967,6 +991,20 @@ def _inspected(choice: "DataChoice") -> "DataInfo":
     from ganzoo_core.data import inspect
 
     return inspect(choice.source, root=Path(choice.root) if choice.root else None)
+
+
+def _entry(variant: str) -> "VariantEntry":
+    from ganzoo_core.plugins import load_plugin
+
+    found = read_installed().variant(variant)
+    entries = load_plugin(found.plugin).manifest.variants
+    return next(entry for entry in entries if entry.name == found.name)
+
+
+def _given(variant: str, names: Sequence[str]) -> "GivenNetworks":
+    from ganzoo_core.training.given import given_networks
+
+    return given_networks(names, _entry(variant))
 
 
 def _recorded_settings(blueprint: Mapping[str, Any]) -> dict[str, Any]:

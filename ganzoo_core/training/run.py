@@ -6,6 +6,7 @@ samples/             preview grids
 checkpoints/step-…/  everything needed to go on bit for bit
 model/               the trained model in the Hub's layout
 tokenizer.json       how captions become tokens, where a network learns from them
+given.safetensors    the networks that were given with their weights, where there are any
 """
 
 import json
@@ -50,6 +51,8 @@ from ganzoo_core.training.checkpoints import (
     write_checkpoint,
 )
 from ganzoo_core.training.engine import Engine, NonFiniteLossError
+from ganzoo_core.training.given import FILE as GIVEN
+from ganzoo_core.training.given import public_model, split_name
 
 SCHEMA_VERSION = 1
 PREVIEW_COUNT = 64
@@ -136,7 +139,8 @@ class RunFolder:
                     f"{self.path} holds a run already; go on with it by --resume {self.path}, "
                     "or choose another --out"
                 )
-            if not all(map(is_leftover, self.path.iterdir())):
+            # The given networks are written before run.json: alone, they are of a killed start.
+            if not all(is_leftover(its) or its.name == GIVEN for its in self.path.iterdir()):
                 raise RunError(f"{self.path} is not empty and not a run; choose another --out")
 
     def begin(self, record: Mapping[str, Any]) -> None:
@@ -226,7 +230,8 @@ def _comparable(record: Mapping[str, Any]) -> dict[str, Any]:
         training.pop(setting, None)
     data = {"fingerprint": record["data"]["fingerprint"]}
     components = blueprint["components"]
-    return {"components": components, "training": training, "data": data}
+    given = {role: its["sha256"] for role, its in blueprint.get("given", {}).items()}
+    return {"components": components, "training": training, "data": data, "given": given}
 
 
 def train(
@@ -439,13 +444,26 @@ def _public_command(words: Sequence[str], data: DataChoice, name: str) -> str:
         return "# trained from Python"
     words = ["ganzoo", *words[1:]]
     private = ("--out", "--data-root", "--resume")
-    names = ("--data", "--source", "--target", "--target-test")
+    names = ("--data", "--source", "--target", "--target-test", "--from")
+    words = [part for word in words for part in _parted(word, names)]
     kept = [
-        public_name(word) if before in names else name if word == data.source else word
+        _public_word(before, word) if before in names else name if word == data.source else word
         for before, word in zip(["", *words], words, strict=False)
         if before not in private and not word.startswith(private)
     ]
     return shlex.join(kept)
+
+
+def _parted(word: str, names: Sequence[str]) -> list[str]:
+    """Part `--from=MODEL`, whose value may lie in a private folder, from its option."""
+    return word.split("=", 1) if word.startswith(tuple(f"{name}=" for name in names)) else [word]
+
+
+def _public_word(option: str, word: str) -> str:
+    if option != "--from":
+        return public_name(word)
+    roles, model = split_name(word)
+    return "=".join(filter(None, (",".join(roles), public_model(model))))
 
 
 def public_name(source: str) -> str:
