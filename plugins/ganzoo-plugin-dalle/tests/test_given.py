@@ -164,7 +164,7 @@ def test_a_damaged_copy_of_what_was_given_is_refused(runs, tmp_path):
     ],
 )
 def test_what_cannot_be_given_is_refused_in_a_sentence(given, more, said, runs, tmp_path):
-    without = (*AGREED, "encoder", "decoder", "blocks", "reranker", "prior")
+    without = (*AGREED, "encoder", "decoder", "blocks")
     with pytest.raises(GanzooError, match=said) as raised:
         trained("dalle", tmp_path / "run", [name.format(runs) for name in given], without, **more)
     assert "\n" not in str(raised.value)
