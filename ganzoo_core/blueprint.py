@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
@@ -41,6 +41,19 @@ class Component:
 
 
 @dataclass(frozen=True)
+class Given:
+    """Where a network comes from that learns nothing, since it was given with its weights."""
+
+    model: str
+    """Name of the model, without the folders of the machine that it lay on."""
+    sha256: str
+    """Of the weights."""
+    component: str
+    """Full name."""
+    config: Config
+
+
+@dataclass(frozen=True)
 class Blueprint:
     """What `ganzoo train … --dry-run` prints and a run or a model remembers."""
 
@@ -52,6 +65,8 @@ class Blueprint:
     """By their own names, under which they are set."""
     trainer: Component
     training: TrainingSettings
+    given: Mapping[str, Given] = field(default_factory=dict)
+    """By role."""
 
     @property
     def kept_roles(self) -> list[str]:
@@ -81,6 +96,12 @@ class Blueprint:
             },
             "inference": list(self.entry.recipe.inference),
             "training": self.training.model_dump(mode="json"),
+            **({"given": self._given_json()} if self.given else {}),
+        }
+
+    def _given_json(self) -> dict[str, Any]:
+        return {
+            role: {"model": its.model, "sha256": its.sha256} for role, its in self.given.items()
         }
 
     def build_networks(
@@ -121,7 +142,7 @@ class Blueprint:
             "trainer",
             self.trainer.name,
             self.trainer.config,
-            parts=Parts(networks, loss, regularizers),
+            parts=Parts(networks, loss, regularizers, tuple(self.given)),
         )
         return trainer
 
@@ -134,6 +155,7 @@ def draw_up(
     components: Mapping[str, str] | None = None,
     preset: str | None = None,
     shape: Settings | None = None,
+    given: Mapping[str, Given] | None = None,
 ) -> Blueprint:
     """Decide a variant's components and settings.
 
@@ -146,18 +168,21 @@ def draw_up(
         preset: name of one of the variant's presets.
         shape: `image_size`, `channels` and `classes` of the data, for the parts that have them, but
             for what the variant's defaults set.
+        given: networks by role that keep their settings, which others agree with.
 
     Raises:
         GanzooError: an unknown name, a value that a setting cannot have, or a broken plugin.
     """
     variant = installed.variant(name)
     entry = _entry(variant)
-    chosen, arguments = _chosen(installed, entry, dict(components or {}))
+    given = given or {}
+    components = {**(components or {}), **_given_components(given, components or {})}
+    chosen, arguments = _chosen(installed, entry, dict(components))
     models = {part: hooks.config(kind, its) for part, (kind, its, hooks) in chosen.items()}
     models_and_training: dict[str, type[Config]] = {**models, "training": TrainingSettings}
     if preset is not None and preset not in entry.presets:
         raise UnknownNameError("preset", preset, entry.presets, f"variant {entry.name!r}")
-    exchanged = set(components or {})
+    exchanged = set(components)
     absent = {
         short
         for short in (name.rpartition("/")[2] for name in entry.recipe.regularizers)
@@ -174,6 +199,8 @@ def draw_up(
         _applicable(entry.presets[preset].settings, models_and_training, exchanged, absent)
         if preset
         else {},
+        accepted(_agreed(given), models),
+        by_path({role: its.config.model_dump() for role, its in given.items()}),
         arguments,
         settings,
     )
@@ -184,6 +211,8 @@ def draw_up(
     }
     training = configs.pop("training")
     assert isinstance(training, TrainingSettings)
+    for role, its in given.items():
+        _check_kept(role, its, configs[role])
     unknown = [role for role in training.keep if role not in entry.recipe.networks]
     if unknown:
         raise ConfigError(
@@ -202,7 +231,48 @@ def draw_up(
         regularizers={name: its for name, its in parts.items() if its.kind == "regularizer"},
         trainer=parts["trainer"],
         training=training,
+        given=given,
     )
+
+
+def _given_components(given: Mapping[str, Given], asked: Mapping[str, str]) -> dict[str, str]:
+    for role, its in given.items():
+        if asked.get(role, its.component) != its.component:
+            raise ConfigError(
+                f"the {role} is that of {its.model}, {its.component}; leave --{role} out"
+            )
+    return {role: its.component for role, its in given.items()}
+
+
+def _agreed(given: Mapping[str, Given]) -> Settings:
+    """Return the settings of given networks that other parts take over."""
+    agreed: Settings = {}
+    of: dict[str, str] = {}
+    for role, its in given.items():
+        for name in its.config.agreed & type(its.config).model_fields.keys():
+            value = getattr(its.config, name)
+            if agreed.setdefault(name, value) != value:
+                raise ConfigError(
+                    f"the {of[name]} has {name} {agreed[name]} and the {role} of {its.model} has "
+                    f"{value}; give networks that fit each other"
+                )
+            of.setdefault(name, f"{role} of {its.model}")
+    return agreed
+
+
+def _check_kept(role: str, given: Given, config: Config) -> None:
+    """Check that nothing was set of a given network but what it has.
+
+    Raises:
+        ConfigError: something was.
+    """
+    kept, asked = given.config.model_dump(), config.model_dump()
+    for name, value in asked.items():
+        if value != kept[name]:
+            raise ConfigError(
+                f"{role}.{name} is {kept[name]} in {given.model} and cannot be {value}; leave the "
+                "setting out, or set it of the other parts alone"
+            )
 
 
 def restore(installed: Installed, data: object, where: str) -> Blueprint:
@@ -230,7 +300,13 @@ def restore(installed: Installed, data: object, where: str) -> Blueprint:
     _check_installed(installed, [stored.variant, *names.values()], where)
     settings = by_path(configs | {"training": stored.training})
     components = recorded_components(stored.model_dump()["components"])
-    return draw_up(installed, stored.variant, settings, components=components)
+    blueprint = draw_up(installed, stored.variant, settings, components=components)
+    given = {
+        role: Given(its.model, its.sha256, part.full_name, part.config)
+        for role, its in stored.given.items()
+        if (part := blueprint.networks.get(role))
+    }
+    return replace(blueprint, given=given)
 
 
 def built_component(kind: Kind, name: str, shape: Settings) -> Any:
@@ -278,6 +354,11 @@ class _StoredComponent(BaseModel):
     config: dict[str, Any]
 
 
+class _StoredGiven(BaseModel):
+    model: str
+    sha256: str
+
+
 class _Stored(BaseModel):
     """What `Blueprint.to_json` wrote; anything more is ignored."""
 
@@ -285,6 +366,7 @@ class _Stored(BaseModel):
     variant: str
     components: dict[str, _StoredComponent]
     training: dict[str, Any] = {}
+    given: dict[str, _StoredGiven] = {}
 
 
 def _check_installed(installed: Installed, names: Sequence[str], where: str) -> None:

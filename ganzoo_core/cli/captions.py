@@ -1,6 +1,7 @@
 """The options of `ganzoo sample` that only models of captions understand."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo_core.cli.options import completed, component_names, natural, number, path, positive
@@ -27,7 +28,9 @@ def add_prompt(parser: argparse.ArgumentParser) -> None:
     its.add_argument("--text", action="append", help="what to draw; several make several rows")
     its.add_argument("--rerank", type=positive, metavar="N", help="draw N and keep the best")
     action = its.add_argument(
-        "--reranker", metavar="NAME", help="another judge than the model's: hub:ORG/NAME"
+        "--reranker",
+        metavar="NAME",
+        help="another judge than the model's: a model, such as runs/clip, or hub:ORG/NAME",
     )
     completed(action, component_names("reranker"))
     its.add_argument("--image", type=path, metavar="FILE", help="go on from this picture")
@@ -116,14 +119,19 @@ def drawn_of_captions(
     return torch.cat(rows), count if len(texts) > 1 else None, said
 
 
-def reranker_of(model: "Model", name: str) -> "Reranker":
-    """Return an installed reranker by name, such as `hub:openai/clip-vit-base-patch32`.
+def reranker_of(model: "Model", name: str) -> "Reranker | Model":
+    """Return a judge by name: a trained model, such as `runs/clip`, or a published reranker.
 
     Raises:
         GanzooError: there is none of that name, or it cannot be had.
     """
     from ganzoo_core.blueprint import built_component
+    from ganzoo_core.plugins import read_installed
+    from ganzoo_core.zoo import load
 
+    rerankers = read_installed().component_names("reranker")
+    if Path(name).exists() or not (":" in name or name in rerankers):
+        return load(name, device=str(model.device))
     shape: tuple[int, int, int] = model.encoder().image_shape
     reranker: Reranker = built_component(
         "reranker", name, {"channels": shape[0], "image_size": shape[1]}

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         Stage,
         Step,
         Trainer,
+        learning_stages,
     )
     from ganzoo_core.components.video import Composer, Predictor
 
@@ -115,6 +116,7 @@ __all__ = [
     "constant",
     "drawing_from",
     "errors_of",
+    "learning_stages",
     "logits_of",
     "mixed_seed",
     "slowed",
@@ -154,6 +156,7 @@ _HOMES = {
         "Stage",
         "Step",
         "Trainer",
+        "learning_stages",
     ),
     "video": ("Composer", "Predictor"),
 }

@@ -5,6 +5,8 @@ every component: `image_size` (side in pixels), `channels` (of the images), `cla
 unconditional) and `latent_size` are filled in from the data or set once for all parts.
 """
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -14,3 +16,6 @@ class Config(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
     )
+    agreed: ClassVar[frozenset[str]] = frozenset({"image_size", "channels", "latent_size"})
+    """Settings that the parts of a recipe agree on: of a network that a training is given, the
+    others take them over."""

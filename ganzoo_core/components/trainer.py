@@ -3,8 +3,8 @@
 The engine of `ganzoo_core.training` does all the rest for every paper alike.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ganzoo_core.components.loss import Loss, Regularizer
 from ganzoo_core.components.noise import Noise
 from ganzoo_core.components.optimizers import SGD, Adagrad, Adam, Progress, RMSprop, constant
+from ganzoo_core.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from ganzoo_core.components.config import Config
@@ -26,6 +27,8 @@ class Parts:
     """The networks by role, each keeping the contract of its kind."""
     loss: Loss | None = None
     regularizers: Sequence[Regularizer] = ()
+    given: Collection[str] = ()
+    """Roles of networks that came with their weights, and learn nothing."""
 
 
 def unchanged() -> None:
@@ -114,6 +117,16 @@ class Batch:
         return len(self.images)
 
 
+class Reused(dict[str, Any]):
+    """What earlier phases leave to later ones, by name."""
+
+    def __missing__(self, name: str) -> Any:
+        raise UnsupportedError(
+            f"a phase goes on from what an earlier one computes ({name}), and that one's networks "
+            "are all given; give fewer networks by --from"
+        )
+
+
 @dataclass
 class Step:
     """What a loss may use besides its batch."""
@@ -121,7 +134,7 @@ class Step:
     noise: Noise
     progress: Progress
     stage: str
-    reuse: dict[str, Any] = field(default_factory=dict)
+    reuse: dict[str, Any] = field(default_factory=Reused)
     """What an earlier phase computed on this batch and a later one may use, detached."""
 
 
@@ -154,6 +167,7 @@ class Trainer:
         self.networks: Mapping[str, nn.Module] = parts.networks
         self.criterion = parts.loss
         self.regularizers = parts.regularizers
+        self.given = parts.given
         self.state: dict[str, Tensor] = {}
 
     def phases(self) -> Sequence[Phase]:
@@ -177,6 +191,31 @@ class Trainer:
         `accumulate` averages. The conformance kit counts the real passes and compares.
         """
         raise TypeError(f"{type(self).__name__} does not implement passes")
+
+
+def learning_stages(trainer: Trainer) -> list[Stage]:
+    """Return a trainer's stages as far as something learns in them: given networks do not.
+
+    Raises:
+        UnsupportedError: nothing is left to learn.
+    """
+    if not trainer.given:
+        return list(trainer.stages())
+    stages = []
+    for stage in trainer.stages():
+        phases = [
+            replace(phase, networks=tuple(r for r in phase.networks if r not in trainer.given))
+            for phase in stage.phases
+        ]
+        learning = [phase for phase in phases if phase.networks]
+        if learning:
+            stages.append(replace(stage, phases=learning))
+    if not stages:
+        raise UnsupportedError(
+            f"all networks are given ({', '.join(trainer.given)}), so there is nothing to train; "
+            "name those that are to be kept, as in --from encoder,decoder=MODEL"
+        )
+    return stages
 
 
 @dataclass(frozen=True)

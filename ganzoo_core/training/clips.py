@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo_core.components import Batch, ClipShape, Trainer, mixed_seed
+from ganzoo_core.components import Batch, ClipShape, Trainer, learning_stages, mixed_seed
 from ganzoo_core.data.clips import ClipData, check_lengths
 from ganzoo_core.data.order import Indices, indices
 from ganzoo_core.data.pixels import Bytes
@@ -105,7 +105,7 @@ class ClipBatches:
 
 def wants_clips(trainer: Trainer) -> bool:
     """Say whether a trainer learns from videos."""
-    return any(stage.clips for stage in trainer.stages())
+    return any(stage.clips for stage in learning_stages(trainer))
 
 
 def check_clips(trainer: Trainer, data: ClipData, variant: str) -> None:
@@ -114,6 +114,6 @@ def check_clips(trainer: Trainer, data: ClipData, variant: str) -> None:
     Raises:
         DataError: some are too short.
     """
-    for stage in trainer.stages():
+    for stage in learning_stages(trainer):
         if stage.clips:
             check_lengths(data, stage.clips.frames, f"the stage {stage.name!r} of {variant}")

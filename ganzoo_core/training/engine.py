@@ -26,6 +26,7 @@ from ganzoo_core.components import (
     Step,
     Trainer,
     drawing_from,
+    learning_stages,
     mixed_seed,
 )
 from ganzoo_core.components.trainer import unchanged
@@ -91,7 +92,7 @@ class Engine:
         self.settings = settings
         self.processes = processes or Processes("cpu")
         self.device = self.processes.device
-        self.stages = list(trainer.stages())
+        self.stages = learning_stages(trainer)
         self._check_shared_evenly()
         self.networks = dict(trainer.networks)
         self._place_networks()
@@ -270,7 +271,7 @@ class Engine:
                 network.to(memory_format=torch.channels_last)
             if self.settings.batch_norm == "synced" and self.processes.count > 1:
                 self.networks[role] = synced(network)
-            network.train()
+            network.train(role not in self.trainer.given)
         if self.trainer.criterion is not None:
             self.trainer.criterion.to(self.device)
 

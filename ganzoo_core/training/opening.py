@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ganzoo_core.blueprint import Blueprint, image_shape_of
-from ganzoo_core.components import Trainer
+from ganzoo_core.components import Trainer, learning_stages
 from ganzoo_core.data import ClipData, DataInfo, ImageData, inspect, open_clips, open_images
 from ganzoo_core.errors import ConfigError, DataError
 from ganzoo_core.text import Tokenizer, captions_of, text_shape
@@ -41,7 +41,7 @@ def with_epochs(
     if not count:
         raise DataError(f"the size of {choice.source} is not known; use --steps, not --epochs")
     settings = blueprint.training
-    steps = math.ceil(epochs * count / images_per_step(trainer.stages(), settings))
+    steps = math.ceil(epochs * count / images_per_step(learning_stages(trainer), settings))
     if steps > 10**9:
         raise ConfigError(f"--epochs {epochs} would take {steps} steps, more than 1,000,000,000")
     return replace(blueprint, training=settings.model_copy(update={"steps": steps}))
@@ -88,6 +88,7 @@ def batches_of(
     blueprint: Blueprint,
     processes: Processes,
     tokenizer_file: Path,
+    given_tokenizer: Tokenizer | None = None,
 ) -> tuple[ImageBatches | ClipBatches, Tokenizer | None]:
     """Cut opened data into batches; where a network reads captions, return their tokenizer too.
 
@@ -97,15 +98,16 @@ def batches_of(
         blueprint: its settings.
         processes: each takes its own rows of a batch.
         tokenizer_file: the tokenizer of a run that goes on; there is none where it begins.
+        given_tokenizer: that of networks that are given with their weights.
 
     Raises:
         DataError: there are too few data for a batch, or no captions.
     """
     settings = blueprint.training
-    largest = max(batch_size_of(stage, settings) for stage in trainer.stages())
+    largest = max(batch_size_of(stage, settings) for stage in learning_stages(trainer))
     if not isinstance(data, ImageData):
         return ClipBatches(data, largest, settings.seed, processes, flip=settings.flip), None
-    tokenizer, captions = _read_captions(trainer, data, tokenizer_file)
+    tokenizer, captions = _read_captions(trainer, data, tokenizer_file, given_tokenizer)
     size, _ = image_shape_of(blueprint)
     batches = ImageBatches(
         data,
@@ -132,19 +134,22 @@ def names_of_classes(data: ImageData | ClipData, trainer: Trainer) -> tuple[str,
 
 
 def _read_captions(
-    trainer: Trainer, data: ImageData, tokenizer_file: Path
+    trainer: Trainer, data: ImageData, tokenizer_file: Path, given: Tokenizer | None
 ) -> tuple[Tokenizer | None, Tensor | None]:
     """Return how captions become tokens, and those of every image, where a network reads them.
 
-    A run that goes on keeps the tokenizer that it began with.
+    A run that goes on keeps the tokenizer that it began with, and networks that are given keep
+    theirs.
     """
     shape = text_shape(trainer.networks)
     if shape is None:
         return None, None
     vocabulary, length = shape
     captions = captions_of(data)
-    begun = tokenizer_file.is_file()
-    tokenizer = Tokenizer.read(tokenizer_file) if begun else Tokenizer.trained(captions, vocabulary)
+    if tokenizer_file.is_file():
+        tokenizer = Tokenizer.read(tokenizer_file)
+    else:
+        tokenizer = given or Tokenizer.trained(captions, vocabulary)
     return tokenizer, tokenizer.encode(captions, length)
 
 

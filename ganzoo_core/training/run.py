@@ -6,6 +6,7 @@ samples/             preview grids
 checkpoints/step-…/  everything needed to go on bit for bit
 model/               the trained model in the Hub's layout
 tokenizer.json       how captions become tokens, where a network learns from them
+given.safetensors    the networks that were given with their weights, where there are any
 run.lock             held by the process that trains, empty
 """
 
@@ -52,8 +53,11 @@ from ganzoo_core.training.checkpoints import (
     write_checkpoint,
 )
 from ganzoo_core.training.engine import Engine, NonFiniteLossError
+from ganzoo_core.training.given import FILE as GIVEN
+from ganzoo_core.training.given import public_model, split_name
 
 SCHEMA_VERSION = 1
+LOCK = "run.lock"
 PREVIEW_COUNT = 64
 _STEPS_BETWEEN_AGREEMENTS = 10
 """Several processes ask each other this often whether one was told to stop: each asking waits."""
@@ -121,7 +125,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.model = path / "model"
         self.tokenizer = path / TOKENIZER
-        self.lock_file = path / "run.lock"
+        self.lock_file = path / LOCK
 
     def refuse_to_overwrite(self) -> None:
         """Check that a new run can begin here.
@@ -139,7 +143,9 @@ class RunFolder:
                     f"{self.path} holds a run already; go on with it by --resume {self.path}, "
                     "or choose another --out"
                 )
-            if not all(is_leftover(its) or its == self.lock_file for its in self.path.iterdir()):
+            # The given networks are written before run.json: alone, they are of a killed start.
+            others = (its for its in self.path.iterdir() if its.name not in (GIVEN, LOCK))
+            if not all(map(is_leftover, others)):
                 raise RunError(f"{self.path} is not empty and not a run; choose another --out")
 
     @contextmanager
@@ -243,7 +249,8 @@ def _comparable(record: Mapping[str, Any]) -> dict[str, Any]:
         training.pop(setting, None)
     data = {"fingerprint": record["data"]["fingerprint"]}
     components = blueprint["components"]
-    return {"components": components, "training": training, "data": data}
+    given = {role: its["sha256"] for role, its in blueprint.get("given", {}).items()}
+    return {"components": components, "training": training, "data": data, "given": given}
 
 
 def train(
@@ -457,13 +464,26 @@ def _public_command(words: Sequence[str], data: DataChoice, name: str) -> str:
         return "# trained from Python"
     words = ["ganzoo", *words[1:]]
     private = ("--out", "--data-root", "--resume")
-    names = ("--data", "--source", "--target", "--target-test")
+    names = ("--data", "--source", "--target", "--target-test", "--from")
+    words = [part for word in words for part in _parted(word, names)]
     kept = [
-        public_name(word) if before in names else name if word == data.source else word
+        _public_word(before, word) if before in names else name if word == data.source else word
         for before, word in zip(["", *words], words, strict=False)
         if before not in private and not word.startswith(private)
     ]
     return shlex.join(kept)
+
+
+def _parted(word: str, names: Sequence[str]) -> list[str]:
+    """Part `--from=MODEL`, whose value may lie in a private folder, from its option."""
+    return word.split("=", 1) if word.startswith(tuple(f"{name}=" for name in names)) else [word]
+
+
+def _public_word(option: str, word: str) -> str:
+    if option != "--from":
+        return public_name(word)
+    roles, model = split_name(word)
+    return "=".join(filter(None, (",".join(roles), public_model(model))))
 
 
 def public_name(source: str) -> str:

@@ -28,7 +28,7 @@ def score(
     images: Tensor,
     text: str | Sequence[str],
     *,
-    reranker: Reranker | None = None,
+    reranker: "Reranker | Model | None" = None,
     batch_size: int = 64,
 ) -> Tensor:
     """Return how well images show what they are to show.
@@ -36,7 +36,7 @@ def score(
     Args:
         images: [N, C, H, W] in [-1, 1]
         text: one caption for all, or one for each.
-        reranker: the network that judges; by default the model's own.
+        reranker: the network that judges, or the model that has it; by default the model's own.
         batch_size: images at a time.
 
     Returns:
@@ -46,6 +46,9 @@ def score(
         UnsupportedError: there is no reranker, it takes no such images, or there are not as
             many captions.
     """
+    if reranker is not None and not isinstance(reranker, Reranker):
+        # Another model reads captions by a tokenizer of its own.
+        return reranker.score(images, text, batch_size=batch_size)
     judge = reranker or need(model, Reranker, "score")
     if tuple(images.shape[1:]) != tuple(judge.image_shape) and judge.vocabulary:
         raise UnsupportedError(
@@ -75,7 +78,7 @@ def ranked(
     candidates: int = 64,
     seed: int = 0,
     prompt: Prompt = Prompt(),  # noqa: B008 immutable
-    reranker: Reranker | None = None,
+    reranker: "Reranker | Model | None" = None,
     batch_size: int = 64,
     progress: Progress | None = None,
 ) -> Ranked:
@@ -87,7 +90,7 @@ def ranked(
         candidates: how many to draw, at least `count`: those that `sample` draws.
         seed: of the series.
         prompt: all that can be asked for beside the text.
-        reranker: the network that judges; by default the model's own.
+        reranker: the network that judges, or the model that has it; by default the model's own.
         batch_size: images at a time.
         progress: called with the number of images done and `candidates`.
 

@@ -1,6 +1,6 @@
 """Trainings: planned, begun, and gone on with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,8 @@ from ganzoo_core.plugins import read_installed
 if TYPE_CHECKING:
     from ganzoo_core.blueprint import Blueprint
     from ganzoo_core.model import Model
+    from ganzoo_core.plugins.schema import VariantEntry
+    from ganzoo_core.training.given import GivenNetworks
     from ganzoo_core.training.run import DataChoice, Observer, RunFolder
 
 
@@ -26,6 +28,7 @@ def train(
     components: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
     epochs: float | None = None,
+    given: Sequence[str] = (),
     data_root: Path | str | None = None,
     flip: bool = False,
     resize_filter: str = "lanczos",
@@ -47,6 +50,9 @@ def train(
         components: other components for the recipe, such as `{"loss": "minimax"}`.
         settings: hyper-parameters by dotted path, such as `{"training.steps": 2000}`.
         epochs: passes over the data, instead of a number of steps.
+        given: models, as for `load`, whose networks learn nothing here: they bring their weights
+            and settings, and stages in which nothing else learns are skipped. By default all that
+            the recipe has a place for; `encoder,decoder=MODEL` takes these alone.
         data_root: folder that the data's path is relative to.
         flip: mirror each image left to right with probability one half.
         resize_filter: lanczos, bicubic, bilinear or box.
@@ -67,6 +73,7 @@ def train(
     name = named_data(data, source, target, target_test) or "digits"
     choice = DataChoice(name, str(data_root) if data_root else None, resize_filter, broken_share)
     settings = {**(settings or {}), **({"training.flip": True} if flip else {})}
+    weights = _given(variant, given)
     blueprint = plan(
         variant,
         choice,
@@ -74,8 +81,9 @@ def train(
         components=components,
         settings=settings,
         epochs=epochs,
+        given=weights,
     )
-    return _run(folder, blueprint, choice, device, observer or Observer(), before)
+    return _run(folder, blueprint, choice, device, observer or Observer(), before, weights)
 
 
 def resume(
@@ -124,6 +132,7 @@ def resume(
             blueprint.variant.full_name,
             recorded | _spread(settings, recorded),
             components=recorded_components(_parts(before["blueprint"])),
+            given=blueprint.given,
         )
     return _run(folder, blueprint, choice, device, observer or Observer(), before)
 
@@ -136,22 +145,23 @@ def plan(
     components: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
     epochs: float | None = None,
+    given: "GivenNetworks | Sequence[str]" = (),
 ) -> "Blueprint":
     """Decide everything about a training without starting it.
 
-    The size, channels and classes of the images follow from the data unless they are set.
+    The size, channels and classes of the images follow from the data unless they are set, or are
+    those of networks that are `given`; see `train`.
 
     Raises:
         GanzooError: an unknown name, a value that a setting cannot have, or missing data.
     """
     from ganzoo_core.blueprint import draw_up, fitting_image_size
-    from ganzoo_core.plugins import load_plugin
+    from ganzoo_core.training.given import GivenNetworks
     from ganzoo_core.training.opening import look_at, with_epochs
 
     installed = read_installed()
-    found = installed.variant(variant)
-    manifest = load_plugin(found.plugin).manifest
-    entry = next(entry for entry in manifest.variants if entry.name == found.name)
+    entry = _entry(variant)
+    weights = given if isinstance(given, GivenNetworks) else _given(variant, given)
     info = look_at(data)
     size = fitting_image_size(entry, info.image_size)
     shape: dict[str, Any] = {"channels": info.channels}
@@ -166,6 +176,7 @@ def plan(
         components=components,
         preset=preset,
         shape=shape,
+        given=weights.origins,
     )
     return with_epochs(blueprint, data, epochs, info) if epochs is not None else blueprint
 
@@ -177,9 +188,11 @@ def _run(
     device: str,
     observer: "Observer",
     before: Mapping[str, Any] | None,
+    given: "GivenNetworks | None" = None,
 ) -> "Model":
     from ganzoo_core.data import domains_of
     from ganzoo_core.training.engine import Engine
+    from ganzoo_core.training.given import fill, read_given, save_given
     from ganzoo_core.training.opening import batches_of, names_of_classes, open_data
     from ganzoo_core.training.processes import Processes
     from ganzoo_core.training.run import check_resumable, new_record, train
@@ -188,14 +201,24 @@ def _run(
     with ExitStack() as stack:
         if processes.leads and before is not None:
             stack.enter_context(folder.held())
-        trainer = blueprint.build_trainer(blueprint.build_networks())
+        networks = blueprint.build_networks()
+        its_given = given.networks if given else read_given(folder.path, blueprint)
+        fill(networks, its_given)
+        trainer = blueprint.build_trainer(networks)
         data = open_data(trainer, blueprint, choice, observer.decoding)
         for skipped in data.skipped:
             observer.noted(f"left out {skipped}")
         record = new_record(blueprint, choice, data.fingerprint, processes.count)
         if before is not None:
             check_resumable(folder.path, before, record)
-        batches, tokenizer = batches_of(data, trainer, blueprint, processes, folder.tokenizer)
+        batches, tokenizer = batches_of(
+            data,
+            trainer,
+            blueprint,
+            processes,
+            folder.tokenizer,
+            given.tokenizer if given else None,
+        )
         engine = Engine(
             trainer,
             batches,
@@ -207,6 +230,8 @@ def _run(
             # Not before: what cannot begin leaves no folder behind.
             stack.enter_context(folder.held())
             folder.refuse_to_overwrite()
+            if its_given:
+                save_given(folder.path, its_given)
         if processes.leads and (before is None or _steps(before) != blueprint.training.steps):
             folder.begin(record if before is None else {**before, "blueprint": record["blueprint"]})
             if tokenizer is not None:
@@ -220,6 +245,20 @@ def _run(
         root = Path(choice.root) if choice.root else None
         tell_final_score(model, choice.source, root, observer.noted)
     return model
+
+
+def _entry(variant: str) -> "VariantEntry":
+    from ganzoo_core.plugins import load_plugin
+
+    found = read_installed().variant(variant)
+    entries = load_plugin(found.plugin).manifest.variants
+    return next(entry for entry in entries if entry.name == found.name)
+
+
+def _given(variant: str, names: Sequence[str]) -> "GivenNetworks":
+    from ganzoo_core.training.given import given_networks
+
+    return given_networks(names, _entry(variant))
 
 
 def _recorded_settings(blueprint: Mapping[str, Any]) -> dict[str, Any]:

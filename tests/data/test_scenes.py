@@ -1,5 +1,7 @@
 """Captioned scenes: what they show is known, and some combinations are kept for the test."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -94,3 +96,31 @@ def test_a_wrong_colour_alone_is_a_wrong_image():
     found = agreement(shown, asked)
     assert found["all"].item() == found["colour"].item() == 0
     assert found["number"].item() == found["shape"].item() == 1
+
+
+def test_what_this_version_draws_is_known():
+    """A drawing that changes fails here until its version is raised, and its digest below it."""
+    from ganzoo_core.data.pixels import PixelFormat
+    from ganzoo_core.data.scenes import DRAWING, ScenesSource
+
+    source = ScenesSource("test")
+    first = next(iter(source.decode(PixelFormat(16, 3, "lanczos"))))[:64]
+    told = "\n".join(source.captions()[:64]).encode()
+    digest = hashlib.sha256(np.ascontiguousarray(first).tobytes() + told).hexdigest()[:16]
+    assert (DRAWING, digest) == (1, "20eb63761b1c413d")
+
+
+def test_scenes_of_another_version_are_not_taken_from_the_cache(monkeypatch, tmp_path):
+    from ganzoo_core.data import scenes as its
+
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path))
+    monkeypatch.setattr(its, "COUNTS", {"train": 8, "test": 8})
+    its._scenes.cache_clear()
+    before = scenes(size=8).images[:].copy()
+    monkeypatch.setattr(
+        its, "draw", lambda rows, size, _: np.zeros((len(rows), size, size, 3), "u1")
+    )
+    assert np.array_equal(scenes(size=8).images, before)
+    monkeypatch.setattr(its, "DRAWING", its.DRAWING + 1)
+    assert not scenes(size=8).images.any()
+    its._scenes.cache_clear()

@@ -447,3 +447,23 @@ def test_real_videos(
     data = opened(source, root, image_size=16, channels=3)
     assert (len(data), int(data.lengths.min())) == (clips, frames)
     assert not factors or factors in data.factor_names
+
+
+def test_what_this_version_of_moving_digits_draws_is_known() -> None:
+    """Paths that change fail here until the drawing's version is raised, and these below it."""
+    from ganzoo_core.data import moving
+
+    paths = moving._paths(7, 2, 100)
+    its = (paths.chosen.tolist(), paths.starts.tolist(), paths.speeds.tolist(), paths.front)
+    assert moving.DRAWING == 1
+    assert its == ([43, 72], [[2, 8], [13, 13]], [[2, -3], [-4, 0]], 0)
+
+
+def test_moving_digits_of_another_version_are_other_data(
+    digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ganzoo_core.data import moving
+
+    before = opened("moving-mnist:mnist:1", digits).fingerprint
+    monkeypatch.setattr(moving, "DRAWING", moving.DRAWING + 1)
+    assert opened("moving-mnist:mnist:1", digits).fingerprint != before

@@ -88,7 +88,7 @@ def test_a_model_without_names_asks_for_a_number(ganzoo_here: GanzooHere, tmp_pa
 
 
 def test_classify_shows_names(ganzoo_here: GanzooHere, tmp_path: Path) -> None:
-    settings = {"image_size": 8, "channels": 1, "classes": 3, "first_maps": 2, "second_maps": 3}
+    settings = {"image_size": 16, "channels": 1, "classes": 3, "first_maps": 2, "second_maps": 3}
     model = zoo.create("source-only", **settings)
     model.class_names = NAMES
     folder = model.save(tmp_path / "judge")

@@ -18,6 +18,7 @@ from ganzoo_core.cli.options import (
     completed,
     component_names,
     data_name,
+    model_names,
     natural,
     number,
     path,
@@ -35,6 +36,7 @@ examples:
   ganzoo train dcgan --regularizer gradient-penalty --set gradient-penalty.weight=1
   ganzoo train dann --source mnist --target usps --out runs/adapted
   ganzoo train dalle --data captions:emoji --image-size 32 --preset scenes
+  ganzoo train dalle --data scenes --preset scenes --from runs/codes  # skips the first stage
   ganzoo train --resume runs/mnist
 """
 
@@ -92,6 +94,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         flag, words = part.replace("_", "-"), part.replace("_", " ")
         action = terms.add_argument(f"--{flag}", help=f"another {words} than the recipe's")
         completed(action, component_names(kind))
+    given = terms.add_argument(
+        "--from",
+        dest="given",
+        action="append",
+        default=[],
+        metavar="[ROLES=]MODEL",
+        help="take networks of a trained model, which learn nothing here: a run, tag or org/name, "
+        "such as runs/codes or encoder,decoder=dalle.scenes",
+    )
+    completed(given, model_names)
     terms.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="any other setting"
     )
@@ -166,6 +178,7 @@ def _train(options: argparse.Namespace, settings: dict[str, Any], watching: Any)
         components=_components(options),
         settings=settings,
         epochs=options.epochs,
+        given=options.given,
         data_root=options.data_root,
         resize_filter=options.resize_filter,
         broken_share=options.broken_share,
@@ -175,7 +188,8 @@ def _train(options: argparse.Namespace, settings: dict[str, Any], watching: Any)
 
 
 def _refuse_with_resume(options: argparse.Namespace) -> None:
-    given = [name for name in (*_PARTS, "preset", "epochs", "out") if getattr(options, name)]
+    named = {name: name for name in (*_PARTS, "preset", "epochs", "out")} | {"given": "from"}
+    given = [flag for name, flag in named.items() if getattr(options, name)]
     if given:
         raise ConfigError(
             f"--{given[0]} cannot go with --resume alone; name the variant too, and the run is "
@@ -221,6 +235,7 @@ def _show_plan(options: argparse.Namespace, settings: dict[str, Any]) -> int:
         components=_components(options),
         settings=settings,
         epochs=options.epochs,
+        given=options.given,
     )
     resolved = blueprint.to_json()
     if options.json:

@@ -318,6 +318,7 @@ PRIORS = {
     "rotary": lambda: small_rotary(attention=("full", "row", "column", "convolution"), layers=4),
     "rotary without shifts": lambda: small_rotary(shift_tokens=False, sandwich=True),
     "embedded positions": lambda: small_rotary(rotary=False, stable=True),
+    "reversible": lambda: small_rotary(reversible=True, attention=("convolution",), centred=True),
 }
 
 
@@ -896,17 +897,6 @@ def test_other_files_are_refused_by_name(content, tmp_path):
     with pytest.raises(CheckpointError, match=r"other\.pt|in the checkpoint"):
         zoo.convert([tmp_path / "other.pt"], "dalle", tmp_path / "model")
     assert not (tmp_path / "model").exists()
-
-
-def test_a_reversible_transformer_is_refused(samples, tmp_path):
-    content = torch.load(samples / "lucidrains_dalle" / "checkpoint.pth")
-    content["weights"] = {
-        name.replace("transformer.layers.layers.", "transformer.layers.blocks."): weight
-        for name, weight in content["weights"].items()
-    }
-    torch.save(content, tmp_path / "reversible.pt")
-    with pytest.raises(CheckpointError, match="reversible"):
-        zoo.convert([tmp_path / "reversible.pt"], "dalle", tmp_path / "model")
 
 
 def test_attention_that_is_not_read_is_named(samples, tmp_path):

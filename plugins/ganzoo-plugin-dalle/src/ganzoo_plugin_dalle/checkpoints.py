@@ -26,10 +26,17 @@ def read_checkpoint(variant: str, file: Path) -> AuthorsWeights:
     Raises:
         CheckpointError: the file cannot be read, or holds none of these networks.
     """
-    content = read_authors_file(file)
-    if isinstance(content.content, Mapping) and "weights" in content.content:
-        weights = state_dict_of(content, "weights")
-        hparams = content.content.get("hparams")
+    content = read_authors_file(_of_deepspeed(file) if file.is_dir() else file)
+    its_all = content.content if isinstance(content.content, Mapping) else {}
+    place = next((key for key in ("weights", "module") if key in its_all), None)
+    if place is not None:
+        if isinstance(its_all[place], str):
+            raise CheckpointError(
+                f"{file} is the part of a DeepSpeed checkpoint without weights; give the folder "
+                "that it lies in"
+            )
+        weights = state_dict_of(content, place)
+        hparams = its_all.get("hparams")
         its = dict(hparams) if isinstance(hparams, Mapping) else {}
         if any(name.startswith("vae.") for name in weights):
             return _dalle_pytorch(weights, its, content, variant)
@@ -40,6 +47,32 @@ def read_checkpoint(variant: str, file: Path) -> AuthorsWeights:
     if "codebook.weight" in weights:
         return _strided(weights, {}, file)
     raise _unknown(file)
+
+
+def _of_deepspeed(folder: Path) -> Path:
+    """Return the newest file of weights in a folder that DeepSpeed wrote.
+
+    Raises:
+        CheckpointError: there is none, or the weights are spread over several.
+    """
+    newest = max(folder.glob("global_step*"), key=_step_of, default=folder)
+    if any(newest.glob("zero_pp_rank_*_model_states.pt")):
+        raise CheckpointError(
+            f"the weights in {newest} are spread over its processes (ZeRO stage 3); join them with "
+            "DeepSpeed's zero_to_fp32.py, and save them with the hyper-parameters as `weights`"
+        )
+    files = sorted(newest.glob("mp_rank_*_model_states.pt"))
+    if len(files) != 1:
+        raise CheckpointError(
+            f"{folder} holds {len(files) or 'no'} files mp_rank_00_model_states.pt, and one is "
+            "read; give a folder that DALLE-pytorch wrote with DeepSpeed"
+        )
+    return files[0]
+
+
+def _step_of(folder: Path) -> int:
+    digits = folder.name.removeprefix("global_step")
+    return int(digits) if digits.isdecimal() else -1
 
 
 def _openai(weights: Mapping[str, Tensor], file: Path) -> AuthorsWeights:
@@ -126,14 +159,22 @@ def _dalle_pytorch(
     assert isinstance(content.content, Mapping)
     vae_params = content.content.get("vae_params")
     vae = {n.removeprefix("vae."): t for n, t in weights.items() if n.startswith("vae.")}
-    networks, settings, said = _strided_parts(
-        vae, vae_params if isinstance(vae_params, Mapping) else {}, file
-    )
-    components = {"encoder": f"{_ENTRY}strided", "decoder": f"{_ENTRY}strided"}
+    if any(name.startswith("model.") for name in vae):
+        raise CheckpointError(f"{file} has the codes of a VQGAN, which are not read")
+    components = {}
+    networks: Mapping[str, Mapping[str, Tensor]]
+    if "enc.blocks.input.w" in vae:
+        networks, settings, said = _openai_parts(vae, file)
+    else:
+        networks, settings, said = _strided_parts(
+            vae, vae_params if isinstance(vae_params, Mapping) else {}, file
+        )
+        components = {"encoder": f"{_ENTRY}strided", "decoder": f"{_ENTRY}strided"}
     recognised = f"DALLE-pytorch's {said}"
     if variant == "dvae":
         return AuthorsWeights(networks, settings, recognised, file, components)
-    prior, its = _rotary(weights, hparams, settings, file)
+    prior, its = _rotary(weights, dict(hparams), settings, file)
+    its["prior.centred"] = _version(content.content.get("version")) < _CAUSAL
     kinds = ", ".join(dict.fromkeys(its["prior.attention"]))
     return AuthorsWeights(
         {**networks, "prior": prior},
@@ -144,6 +185,29 @@ def _dalle_pytorch(
     )
 
 
+def _openai_parts(
+    vae: Mapping[str, Tensor], file: Path
+) -> tuple[dict[str, Mapping[str, Tensor]], dict[str, Any], str]:
+    """Read OpenAI's autoencoder as DALLE-pytorch holds it."""
+    networks: dict[str, Mapping[str, Tensor]] = {}
+    settings: dict[str, Any] = {}
+    for prefix in ("enc.", "dec."):
+        its = {n.removeprefix(prefix): t for n, t in vae.items() if n.startswith(prefix)}
+        part = _openai(its, file)
+        networks |= part.networks
+        settings |= part.settings
+    return networks, settings, f"copy of OpenAI's autoencoder with {settings['codes']} codes"
+
+
+_CAUSAL = (1, 5)
+"""The version since which convolutional attention reaches up and left, rather than to all sides."""
+
+
+def _version(said: object) -> tuple[int, ...]:
+    """Return a version as numbers; the first ones said none."""
+    return tuple(map(int, re.findall(r"\d+", said)[:3])) if isinstance(said, str) else ()
+
+
 def _rotary(
     weights: Mapping[str, Tensor],
     hparams: Mapping[str, Any],
@@ -151,14 +215,18 @@ def _rotary(
     file: Path,
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
-        text, image = weights["text_emb.weight"], weights["image_emb.weight"]
         logits = weights["to_logits.1.weight"]
+        if "text_emb.linear.weight" in weights:
+            # Embeddings that are shared with the output are rows of it.
+            text, image = logits.split([len(logits) - vae["codes"], vae["codes"]])
+        else:
+            text, image = weights["text_emb.weight"], weights["image_emb.weight"]
         length = int(hparams["text_seq_len"])
         heads = int(hparams["heads"])
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{file} is of DALLE-pytorch, and its transformer lacks {error}; it shares its "
-            "embeddings or is of a version that is not read"
+            f"{file} is of DALLE-pytorch, and its transformer lacks {error}; it is of a version "
+            "that is not read, or was saved without its hyper-parameters"
         ) from None
     state = {
         "text_tokens.weight": text,
@@ -173,7 +241,7 @@ def _rotary(
         found = _LAYER.fullmatch(name)
         if found is None:
             continue
-        number, half, rest = int(found[1]), int(found[2]), found[3]
+        number, half, rest = int(found[1]), "01fg".index(found[2] or found[3]) % 2, found[4]
         layers.add(number)
         own = next((ours for theirs, ours in _LAYER_NAMES[half] if rest.endswith(theirs)), None)
         if own is None:
@@ -181,8 +249,8 @@ def _rotary(
         state[f"layers.{number}.{own}"] = tensor.flatten() if own.endswith("_scale") else tensor
     if not layers:
         raise CheckpointError(
-            f"{file} has no layers under transformer.layers.layers: a reversible transformer of "
-            "DALLE-pytorch, which is not read"
+            f"{file} has no layers under transformer.layers, so its transformer is none of "
+            "DALLE-pytorch's that are read"
         )
     angles = weights.get("transformer.pos_emb")
     if angles is not None:
@@ -212,18 +280,22 @@ def _rotary(
         "prior.head_size": len(qkv) // 3 // heads,
         "prior.attention": [_ATTENTION[kind] for kind in types],
         "prior.rotary": angles is not None,
-        "prior.shift_tokens": bool(hparams.get("shift_tokens", False)),
+        # Each wrapper of a layer adds to its name, whatever the hyper-parameters leave unsaid.
+        "prior.shift_tokens": any(
+            re.search(r"(\.fn){3,}\.net\.0\.weight$", name) for name in weights
+        ),
+        "prior.reversible": any(name.startswith("transformer.layers.blocks.") for name in weights),
         "prior.sandwich": "layers.0.attention_norm_out.weight" in state,
         "prior.stable": bool(hparams.get("stable", False)),
     }
-    if angles is not None:
-        settings["prior.rotary_size"] = angles.shape[-1]
+    settings["prior.rotary_size"] = angles.shape[-1] if angles is not None else 1
     if side is not None and "image_size" not in vae:
         settings["image_size"] = side * 2 ** (vae["groups"] - 1)
-    return state, settings
+    # Layers and embeddings may share what a model folder holds for each.
+    return {name: tensor.clone() for name, tensor in state.items()}, settings
 
 
-_LAYER = re.compile(r"transformer\.layers\.layers\.(\d+)\.([01])\.(.+)")
+_LAYER = re.compile(r"transformer\.layers\.(?:layers|blocks)\.(\d+)\.(?:([01])|([fg])\.net)\.(.+)")
 _LAYER_NAMES: tuple[tuple[tuple[str, str], ...], ...] = (
     (
         ("scale", "attention_scale"),

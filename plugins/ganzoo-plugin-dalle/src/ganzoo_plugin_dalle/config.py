@@ -1,6 +1,6 @@
 """Hyper-parameters; defaults are those of the paper (sections 2 and 3, appendices A and B)."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,7 @@ Attention = Literal["full", "row", "column", "convolution"]
 class GridConfig(Config):
     """What all parts share: images as a square grid of whole numbers."""
 
+    agreed: ClassVar[frozenset[str]] = Config.agreed | {"codes", "groups"}
     image_size: int = Field(default=256, ge=2, le=256)
     channels: int = Field(default=3, ge=1, le=64)
     codes: int = Field(default=8192, ge=2, le=65536)
@@ -93,6 +94,7 @@ class StridedConfig(GridConfig):
 class TextConfig(GridConfig):
     """What the transformer and the reranker share: captions as tokens."""
 
+    agreed: ClassVar[frozenset[str]] = GridConfig.agreed | {"vocabulary", "text_length"}
     vocabulary: int = Field(default=16384, ge=3, le=1_000_000)
     """Text tokens, of which byte-pair encoding learns as many as the captions give."""
     text_length: int = Field(default=256, ge=1, le=4096)
@@ -161,6 +163,10 @@ class RotaryConfig(TextConfig):
     """Whether layers are normalised after they have computed, too."""
     stable: bool = False
     """Whether the last layer's numbers are divided by the largest of them."""
+    reversible: bool = False
+    """Whether attention and hidden units have each a stream to add to, and see the other's."""
+    centred: bool = False
+    """Whether convolutional attention reaches to all sides, as before version 1.5.0."""
 
     @model_validator(mode="after")
     def _has_quarters(self) -> Self:
@@ -174,6 +180,8 @@ class RotaryConfig(TextConfig):
 class CLIPConfig(TextConfig):
     """A small CLIP (Radford et al. 2021): two transformers whose outputs meet."""
 
+    # It sees pixels, and no codes.
+    agreed: ClassVar[frozenset[str]] = TextConfig.agreed - GridConfig.agreed | Config.agreed
     width: int = Field(default=512, ge=2, le=65536)
     layers: int = Field(default=12, ge=1, le=1024)
     heads: int = Field(default=8, ge=1, le=1024)

@@ -89,11 +89,9 @@ class RotaryTransformer(CodePrior):
 
     def __init__(self, config: RotaryConfig) -> None:
         super().__init__(config)
-        self.kernel, self.shift_tokens, self.stable = (
-            config.kernel,
-            config.shift_tokens,
-            config.stable,
-        )
+        self.kernel, self.centred = config.kernel, config.centred
+        self.shift_tokens, self.stable = config.shift_tokens, config.stable
+        self.reversible = config.reversible
         width, places = config.width, config.text_length + config.side**2
         # The last tokens of the vocabulary are the paddings, one for each place of a caption.
         self.text_tokens = nn.Embedding(config.vocabulary + config.text_length, width)
@@ -136,12 +134,21 @@ class RotaryTransformer(CodePrior):
         end = start + hidden.shape[1]
         turned = self.angles[start:end] if self.rotary else None
         sources = _sources(self.text_length, self.side, start, end) if self.shift_tokens else None
+        # The stream that units add to is attention's own, unless the transformer is reversible.
+        other = hidden
         for number, (layer, kind) in enumerate(zip(self.layers, self.kinds, strict=True)):
-            mask = bounded_mask(kind, self.text_length, self.side, self.kernel, str(hidden.device))[
-                start:end, :end
-            ]
+            mask = bounded_mask(
+                kind, self.text_length, self.side, self.kernel, self.centred, str(hidden.device)
+            )[start:end, :end]
             memories = [cache.at(f"{number} {what}") if cache else kept_nothing for what in "kaf"]
-            hidden = layer(hidden, mask, turned, sources, memories)
+            assert isinstance(layer, RotaryBlock)
+            hidden = hidden + layer.attended(other, mask, turned, sources, memories)
+            if self.reversible:
+                other = other + layer.transformed(hidden, sources, memories)
+            else:
+                hidden = other = hidden + layer.transformed(hidden, sources, memories)
+        if self.reversible:
+            hidden = (hidden + other) / 2
         if cache:
             cache.length = end
         if self.stable:
@@ -167,7 +174,7 @@ class RotaryTransformer(CodePrior):
 
 
 class RotaryBlock(nn.Module):
-    """Attention and gated units, each normalised, shifted, scaled and added to its input."""
+    """Attention and gated units, each of normalised and shifted input, and scaled."""
 
     def __init__(self, config: RotaryConfig) -> None:
         super().__init__()
@@ -184,7 +191,7 @@ class RotaryBlock(nn.Module):
         self.mlp_norm_out = nn.LayerNorm(width) if config.sandwich else nn.Identity()
         self.mlp_scale = nn.Parameter(torch.full((width,), 0.1))
 
-    def forward(
+    def attended(
         self,
         hidden: Tensor,
         mask: Tensor,
@@ -192,7 +199,7 @@ class RotaryBlock(nn.Module):
         sources: Tensor | None,
         memories: list[Memory],
     ) -> Tensor:
-        """Return [N, M, width] of [N, M, width].
+        """Return what attention adds to [N, M, width].
 
         Args:
             hidden: what the layer below made of new places.
@@ -201,20 +208,22 @@ class RotaryBlock(nn.Module):
             sources: the places above and before each new place; see `_sources`.
             memories: of keys and values, and of what both halves were given.
         """
-        keys_and_values, of_attention, of_mlp = memories
+        keys_and_values, of_attention, _ = memories
         given = _shifted(self.attention_norm(hidden), sources, of_attention)
         q, k, v = self.to_qkv(given).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         if angles is not None:
             q, k, v = (_turned(each, angles) for each in (q, k, v))
         k, v = keys_and_values(k, v)
         seen = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        added = self.attention_norm_out(self.to_out(seen.transpose(1, 2).flatten(2)))
-        hidden = hidden + added * self.attention_scale
-        given = _shifted(self.mlp_norm(hidden), sources, of_mlp)
+        added: Tensor = self.attention_norm_out(self.to_out(seen.transpose(1, 2).flatten(2)))
+        return added * self.attention_scale
+
+    def transformed(self, hidden: Tensor, sources: Tensor | None, memories: list[Memory]) -> Tensor:
+        """Return what gated units add to [N, M, width]."""
+        given = _shifted(self.mlp_norm(hidden), sources, memories[2])
         units, gates = self.to_hidden(given).chunk(2, dim=2)
-        added = self.mlp_norm_out(self.from_hidden(units * functional.gelu(gates)))
-        result: Tensor = hidden + added * self.mlp_scale
-        return result
+        added: Tensor = self.mlp_norm_out(self.from_hidden(units * functional.gelu(gates)))
+        return added * self.mlp_scale
 
 
 def kept_nothing(*new: Tensor) -> tuple[Tensor, ...]:
@@ -224,12 +233,17 @@ def kept_nothing(*new: Tensor) -> tuple[Tensor, ...]:
 
 @lru_cache(maxsize=64)
 def bounded_mask(
-    kind: str, text_length: int, side: int, kernel: int = 1, device: str = "cpu"
+    kind: str,
+    text_length: int,
+    side: int,
+    kernel: int = 1,
+    centred: bool = False,
+    device: str = "cpu",
 ) -> Tensor:
     """Return which place looks at which, as DALLE-pytorch has it: [S, S], bool.
 
     As `transformer.attention_mask`, but rows and columns are whole ones, and a neighbourhood
-    reaches from its place up and left, each as far as the image goes.
+    reaches from its place up and left, or half as far to all sides, each as far as the image goes.
     """
     before = 1 + text_length
     places = torch.arange(before + side**2, device=device)
@@ -239,7 +253,9 @@ def bounded_mask(
         "full": torch.ones_like(down, dtype=torch.bool),
         "row": down == 0,
         "column": right == 0,
-        "convolution": (down < kernel) & (right >= 0) & (right < kernel),
+        "convolution": (down.abs() <= kernel // 2) & (right.abs() <= kernel // 2)
+        if centred
+        else (down < kernel) & (right >= 0) & (right < kernel),
     }[kind]
     is_code = places >= before
     earlier = places[:, None] >= places[None, :]
