@@ -249,7 +249,7 @@ def _agreed(given: Mapping[str, Given]) -> Settings:
     agreed: Settings = {}
     of: dict[str, str] = {}
     for role, its in given.items():
-        for name in its.config.agreed & type(its.config).model_fields.keys():
+        for name in sorted(its.config.agreed & type(its.config).model_fields.keys()):
             value = getattr(its.config, name)
             if agreed.setdefault(name, value) != value:
                 raise ConfigError(

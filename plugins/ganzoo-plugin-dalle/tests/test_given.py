@@ -159,8 +159,7 @@ def test_a_damaged_copy_of_what_was_given_is_refused(runs, tmp_path):
         (["painter={}/codes"], {}, "unknown network 'painter'"),
         (["gan.mnist"], {}, "gan.mnist, of gan, has no network for dalle: it has generator"),
         (["{}/nothing"], {}, "unknown model"),
-        (["dalle.scenes"], {}, "all networks are given"),
-        (["encoder,decoder=dalle.scenes", "{}/clip"], {}, "has image_size 32 and the reranker"),
+        (["encoder,decoder=dalle.scenes", "{}/clip"], {}, "has channels 3 and the reranker"),
     ],
 )
 def test_what_cannot_be_given_is_refused_in_a_sentence(given, more, said, runs, tmp_path):
@@ -168,6 +167,12 @@ def test_what_cannot_be_given_is_refused_in_a_sentence(given, more, said, runs, 
     with pytest.raises(GanzooError, match=said) as raised:
         trained("dalle", tmp_path / "run", [name.format(runs) for name in given], without, **more)
     assert "\n" not in str(raised.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_in_which_nothing_learns_is_refused(tmp_path):
+    with pytest.raises(UnsupportedError, match="all networks are given"):
+        zoo.train("dalle", "digits", out=tmp_path / "run", given=["dalle.scenes"], device="cpu")
     assert not (tmp_path / "run").exists()
 
 
