@@ -181,8 +181,14 @@ def _settings_cell(settings: Mapping[str, Any]) -> str:
 def _pretrained(entry: Mapping[str, Any]) -> str:
     if not entry.get("pretrained"):
         return "It has none yet."
+    from ganzoo_core.hub.pretrained import caveat
+
     rows = [
-        (f"`{entry['name']}.{weights['tag']}`", weights["summary"], weights["license"])
+        (
+            f"`{entry['name']}.{weights['tag']}`",
+            "; ".join(filter(None, (weights["summary"], caveat(weights)))),
+            weights["license"],
+        )
         for weights in entry["pretrained"]
     ]
     return table(("Tag", "What", "Licence of the weights"), rows)

@@ -1,6 +1,7 @@
-"""Authors' published checkpoints into model folders, through the plugin that knows their layout."""
+"""Authors' published checkpoints as models, through the plugin that knows their layout."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,10 @@ from torch import Tensor
 from ganzoo_core.blueprint import draw_up
 from ganzoo_core.errors import CheckpointError, UnsupportedError
 from ganzoo_core.hub.card import Card
+from ganzoo_core.hub.files import Progress
 from ganzoo_core.hub.folder import write_model_folder
 from ganzoo_core.hub.origin import Origin
+from ganzoo_core.hub.pretrained import Weights, obtain
 from ganzoo_core.model import Model
 from ganzoo_core.plugins import Installed, load_plugin
 from ganzoo_core.settings import Settings
@@ -39,6 +42,37 @@ def convert(
             network, or a network that the model needs is in none of them.
         UnsupportedError: the plugin reads no published checkpoints.
     """
+    origin = Origin("folder", str(out), license=card.license)
+    model, recognised = read(installed, files, variant, origin, asked)
+    write_model_folder(model, out, card)
+    return model, recognised
+
+
+def load_published(
+    installed: Installed, weights: Weights, progress: Progress | None = None
+) -> Model:
+    """Load the files that a tag's authors published, once they are at hand and as pinned.
+
+    Raises:
+        HubError: they cannot be had, or have changed.
+        CheckpointError, UnsupportedError: as for `convert`.
+    """
+    folder, origin = obtain(weights, progress)
+    files = [folder / file.path for file in weights.files]
+    model, recognised = read(installed, files, weights.variant.full_name, origin)
+    remarks = (*origin.remarks, *(f"recognised {sentence}" for sentence in recognised))
+    model.origin = replace(origin, remarks=remarks)
+    return model
+
+
+def read(
+    installed: Installed,
+    files: Sequence[Path],
+    variant: str,
+    origin: Origin,
+    asked: Settings | None = None,
+) -> tuple[Model, list[str]]:
+    """Read published files as a model, as `convert` does, and write nothing."""
     found = installed.variant(variant)
     hooks = load_plugin(found.plugin)
     if "ganzoo_read_checkpoint" not in hooks.implemented:
@@ -69,9 +103,7 @@ def convert(
     networks = blueprint.build_networks(list(states), device="meta")
     for role, network in networks.items():
         _fill(network, states[role], role)
-    model = Model(blueprint, networks, Origin("folder", str(out), license=card.license))
-    write_model_folder(model, out, card)
-    return model, recognised
+    return Model(blueprint, networks, origin), recognised
 
 
 def _fill(network: "nn.Module", state: Mapping[str, Tensor], role: str) -> None:

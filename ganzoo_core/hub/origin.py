@@ -15,3 +15,6 @@ class Origin:
     """Whether size and sha256 were compared with those that a manifest or the Hub pins."""
     license: str = ""
     """SPDX identifier of the weights' licence, where it is stated."""
+    remarks: tuple[str, ...] = ()
+    """What else a user should know of them, a sentence each: what was recognised, what is not
+    known."""

@@ -1,9 +1,11 @@
 """Pretrained tags: weights that a manifest pins, found in the package, the cache or the Hub.
 
 Everything here but `obtain` reads manifests and files only, so that listing weights is quick.
+Weights of the layout `authors` are files that somebody else published: pinned as far as is known,
+and from their first use on by what was got then.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +20,7 @@ from ganzoo_core.hub.files import (
     fetch_pinned,
     remove_cached,
 )
+from ganzoo_core.hub.first_use import FirstUse, PublishedFile, fetch_published, first_use, forget
 from ganzoo_core.hub.origin import Origin
 from ganzoo_core.plugins import Installed, Variant
 
@@ -39,16 +42,39 @@ class Weights:
         return f"{short}.{self.entry['tag']}"
 
     @property
-    def files(self) -> tuple[RemoteFile, ...]:
-        """The files, with the sizes and hashes that they must have."""
+    def by_authors(self) -> bool:
+        """Whether the files are not a model folder but what the authors published."""
+        return bool(self.entry.get("layout") == "authors")
+
+    @property
+    def published(self) -> tuple[PublishedFile, ...]:
+        """The authors' files, with what the manifest knows of their sizes and hashes."""
         return tuple(
-            RemoteFile(file["path"], file["size"], file["sha256"]) for file in self.entry["files"]
+            PublishedFile(file["path"], file.get("size"), file.get("sha256"))
+            for file in self.entry["files"]
         )
 
     @property
-    def size(self) -> int:
-        """Bytes of all files together."""
-        return sum(file.size for file in self.files)
+    def first_use(self) -> FirstUse | None:
+        """What the Hub had when the authors' files were fetched first; None before that."""
+        repo, revision = self.entry.get("repo", ""), self.entry.get("revision", "")
+        return first_use(repo, revision, self.published, name=self.name)
+
+    @property
+    def files(self) -> tuple[RemoteFile, ...]:
+        """The files, with the sizes and hashes that they must have, as far as these are known."""
+        if not self.by_authors:
+            return tuple(
+                RemoteFile(file["path"], file["size"], file["sha256"])
+                for file in self.entry["files"]
+            )
+        known = self.first_use
+        return known.files if known else ()
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of all files together, where they are known."""
+        return sum(file.size for file in self.files) or None
 
     @property
     def shipped(self) -> Path | None:
@@ -58,9 +84,28 @@ class Weights:
 
     @property
     def repository(self) -> tuple[str, str] | None:
-        """Repository and revision on the Hub, where they are there."""
+        """Repository and commit on the Hub, where they are there and known."""
         repo, revision = self.entry.get("repo"), self.entry.get("revision")
+        if self.by_authors:
+            known = self.first_use
+            revision = known.revision if known else None
         return (repo, revision) if repo and revision else None
+
+    @property
+    def caveat(self) -> str:
+        """What is not known of the files and has not been tried; empty where that is nothing."""
+        return caveat(self.entry)
+
+
+def caveat(entry: Mapping[str, Any]) -> str:
+    """Return what a manifest's entry does not know of its files and says was not tried."""
+    unknown = [
+        what
+        for what in ("size", "sha256")
+        if any(file.get(what) is None for file in entry.get("files", ()))
+    ]
+    said = f"{' and '.join(unknown)} not known" if unknown else ""
+    return "; ".join(filter(None, (said, entry.get("untried", ""))))
 
 
 def known_weights(installed: Installed) -> Iterator[Weights]:
@@ -95,10 +140,14 @@ def find_weights(installed: Installed, name: str, tag: str | None = None) -> Wei
 def obtain(weights: Weights, progress: Progress | None = None) -> tuple[Path, Origin]:
     """Return a folder with these weights, every file verified: shipped, cached or downloaded.
 
+    The authors' files are read by `convert.load_published`; they are no model folder.
+
     Raises:
         HubError: they cannot be had, or are damaged.
     """
     stated = weights.entry.get("license", "")
+    if weights.by_authors:
+        return _obtain_published(weights, progress)
     folder = weights.shipped
     if folder is not None:
         state = shipped_state(weights)
@@ -116,6 +165,22 @@ def obtain(weights: Weights, progress: Progress | None = None) -> tuple[Path, Or
     return fetched.folder, Origin(
         fetched.from_, f"{repo}@{revision[:12]}", fetched.verified, stated
     )
+
+
+def _obtain_published(weights: Weights, progress: Progress | None) -> tuple[Path, Origin]:
+    repo, revision = weights.entry["repo"], weights.entry["revision"]
+    files, name = weights.published, weights.name
+    fetched = fetch_published(repo, revision, files, name=name, progress=progress)
+    where = f"{repo}@{fetched.revision[:12]}"
+    remarks = [f"the authors' own files, at revision {revision}; {weights.caveat}".rstrip("; ")]
+    hashes_known = all(file.sha256 for file in files)
+    if not hashes_known:
+        remarks += [
+            f"{file.path} is held to what came first: {file.size} bytes, sha256 {file.sha256}"
+            for file in weights.files
+        ]
+    stated = weights.entry.get("license", "")
+    return fetched.folder, Origin(fetched.from_, where, hashes_known, stated, tuple(remarks))
 
 
 def whereabouts(weights: Weights, *, verify: bool = False) -> tuple[Place, State]:
@@ -143,7 +208,10 @@ def remove(weights: Weights) -> int:
         )
     if weights.repository is None:
         return 0
-    return remove_cached(*weights.repository, weights.files)
+    freed = remove_cached(*weights.repository, weights.files)
+    if weights.by_authors:
+        forget(weights.name)
+    return freed
 
 
 def shipped_state(weights: Weights) -> State:

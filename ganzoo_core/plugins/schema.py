@@ -4,6 +4,7 @@ Everything that only looks reads the JSON directly; these models check it wherev
 loaded, checked or listed, and publish the JSON schema that editors use.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -88,11 +89,12 @@ class Preset(_Entry):
 
 
 class PretrainedFile(_Entry):
-    """One file of a pretrained model, pinned."""
+    """One file of a pretrained model, pinned as far as is known."""
 
     path: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
-    size: int = Field(ge=1)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size: int | None = Field(default=None, ge=1)
+    """Bytes; only of authors' files may it be unknown, and the hash too."""
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
 
 class Pretrained(_Entry):
@@ -102,11 +104,37 @@ class Pretrained(_Entry):
     summary: str
     license: str
     """SPDX identifier of the weights' licence, which need not be that of the code."""
+    layout: Literal["ganzoo", "authors"] = "ganzoo"
+    """Whether the files are a model folder, or what the authors published, which the plugin reads
+    (`ganzoo_read_checkpoint`) without executing anything in it."""
     repo: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$")
-    revision: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
+    revision: str | None = Field(default=None, pattern=r"^\w[\w./-]*$")
+    """The commit; where the authors' is not known, a branch or tag."""
     shipped: str | None = Field(default=None, pattern=r"^pretrained/[a-z0-9-]+$")
     """Folder within the plugin's package, where it ships these weights."""
     files: list[PretrainedFile] = Field(min_length=1)
+    untried: str = ""
+    """What has not been tried with these weights, in a clause for people."""
+
+    @model_validator(mode="after")
+    def _is_pinned_or_says_what_is_not(self) -> Self:
+        known = all(file.size and file.sha256 for file in self.files)
+        if self.layout == "ganzoo":
+            if not known:
+                raise PydanticCustomError(
+                    "pin", "size and sha256 of a file may be unknown only where layout is authors"
+                )
+            if self.revision and not re.fullmatch(r"[0-9a-f]{40}", self.revision):
+                raise PydanticCustomError("pin", "revision must be the 40 digits of a commit")
+        elif self.shipped or not (self.repo and self.revision):
+            raise PydanticCustomError(
+                "pin", "what the authors published is at a repo and revision, not shipped"
+            )
+        elif not (known or self.untried):
+            raise PydanticCustomError(
+                "pin", "files without size or sha256 must say in untried what was not tried"
+            )
+        return self
 
 
 class ClaimRun(_Entry):

@@ -11,6 +11,7 @@ from ganzoo_core.plugins import read_installed
 if TYPE_CHECKING:
     from ganzoo_core.hub.files import Progress
     from ganzoo_core.hub.origin import Origin
+    from ganzoo_core.hub.pretrained import Weights
     from ganzoo_core.hub.upload import Published
     from ganzoo_core.model import Model
     from ganzoo_core.plugins import Installed
@@ -56,6 +57,9 @@ def create(
 def load(name: str | Path, *, pretrained: str | None = None, device: str = "cpu") -> "Model":
     """Load a trained model; all files of pinned weights are verified, and none can run code.
 
+    Weights whose authors published them in a layout of their own are converted in memory; what was
+    recognised, and what is not known of them, is in `origin.remarks`.
+
     Args:
         name: a run's or a model's folder, a pretrained tag (`dcgan.mnist`, or `dcgan` for its
             first), or a Hub repository (`org/name` or `org/name@revision`).
@@ -65,10 +69,14 @@ def load(name: str | Path, *, pretrained: str | None = None, device: str = "cpu"
     Raises:
         GanzooError: there is no such model, it is damaged, or a plugin that it needs is missing.
     """
+    from ganzoo_core.hub.convert import load_published
     from ganzoo_core.hub.folder import read_model_folder
     from ganzoo_core.training.processes import find_device
 
     installed = read_installed()
+    weights = _declared(installed, name, pretrained)
+    if weights is not None and weights.by_authors:
+        return load_published(installed, weights).to(find_device(device))
     folder, origin = _located(installed, name, pretrained)
     return read_model_folder(installed, folder, origin, device=find_device(device))
 
@@ -167,29 +175,40 @@ def _located(
     progress: "Progress | None" = None,
 ) -> "tuple[Path, Origin]":
     """Find a model: on this disk, among the installed plugins' tags, or on the Hub."""
+    from ganzoo_core.hub.card import read_license
     from ganzoo_core.hub.files import fetch_repository
     from ganzoo_core.hub.origin import Origin
-    from ganzoo_core.hub.pretrained import find_weights, obtain
+    from ganzoo_core.hub.pretrained import obtain
 
+    weights = _declared(installed, name, tag)
+    if weights is not None:
+        return obtain(weights, progress)
     if Path(name).exists() and tag is None:
         return _in_folder(Path(name))
-    text = str(name)
-    repo, _, revision = text.partition("@")
-    owner, slash, _ = repo.partition("/")
-    a_plugins = owner in {plugin.distribution for plugin in installed.plugins}
-    if not slash or a_plugins or text.count("/") != 1 or text.startswith((".", "~")):
-        try:
-            return obtain(find_weights(installed, text, tag), progress)
-        except UnknownNameError as error:
-            if error.kind != "variant":
-                raise
-            raise UnknownNameError("model", text, _primary_names()) from None
-    from ganzoo_core.hub.card import read_license
-
+    repo, _, revision = str(name).partition("@")
     fetched = fetch_repository(repo, revision or None, progress=progress)
     where = f"{repo}@{fetched.revision[:12]}"
     stated = read_license(fetched.folder / "README.md")
     return fetched.folder, Origin(fetched.from_, where, fetched.verified, stated)
+
+
+def _declared(installed: "Installed", name: str | Path, tag: str | None) -> "Weights | None":
+    """Return the weights that an installed plugin declares under a name; None for other models."""
+    from ganzoo_core.hub.pretrained import find_weights
+
+    if Path(name).exists() and tag is None:
+        return None
+    text = str(name)
+    owner, slash, _ = text.partition("@")[0].partition("/")
+    a_plugins = owner in {plugin.distribution for plugin in installed.plugins}
+    if slash and not a_plugins and text.count("/") == 1 and not text.startswith((".", "~")):
+        return None
+    try:
+        return find_weights(installed, text, tag)
+    except UnknownNameError as error:
+        if error.kind != "variant":
+            raise
+        raise UnknownNameError("model", text, _primary_names()) from None
 
 
 def _in_folder(path: Path) -> "tuple[Path, Origin]":

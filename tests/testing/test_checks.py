@@ -118,6 +118,25 @@ DEFECTS = {
     "an import of torch": Defect(
         "imports_within_budget", DISTRIBUTION, "imports numpy, torch", hooks("\nimport torch\n")
     ),
+    "published files that no hook reads": Defect(
+        "published_weights_can_be_read",
+        DISTRIBUTION,
+        "must implement ganzoo_read_checkpoint",
+        variant(
+            pretrained=[
+                {
+                    "tag": "found",
+                    "summary": "",
+                    "license": "MIT",
+                    "layout": "authors",
+                    "repo": "authors/toy",
+                    "revision": "main",
+                    "files": [{"path": "toy.pth"}],
+                    "untried": "never seen",
+                }
+            ]
+        ),
+    ),
     "a hook that returns something else": Defect(
         "manifest_agrees_with_hooks",
         "generator/toy",

@@ -26,8 +26,11 @@ def run(options: argparse.Namespace) -> int:
     with downloading(quiet=options.json) as progress:
         origin = zoo.fetch(options.model, progress=progress)
     if options.json:
-        print_json({"place": origin.place, "where": origin.where, "verified": origin.verified})
+        found = {"place": origin.place, "where": origin.where, "verified": origin.verified}
+        print_json(found | {"remarks": list(origin.remarks)})
     else:
         state = "verified" if origin.verified else "not verified: no hashes are known"
         print(f"{options.model} is at hand ({origin.place}: {origin.where}; {state})")
+        for remark in origin.remarks:
+            print(remark)
     return 0

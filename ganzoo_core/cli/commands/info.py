@@ -1,7 +1,8 @@
 """Show what is known about a variant, or a paper. Reads manifests and runs no plugin's code."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ganzoo_core.cli.options import add_json, add_variant
 from ganzoo_core.cli.render import facts, print_json
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
                 *(
                     (
                         "pretrained" if not number else "",
-                        f"{variant.name}.{weights.get('tag')}: {weights.get('summary', '')}",
+                        f"{variant.name}.{weights.get('tag')}: {_described(weights)}",
                     )
                     for number, weights in enumerate(entry.get("pretrained", ()))
                 ),
@@ -71,6 +72,13 @@ def run(options: argparse.Namespace) -> int:
         print(line)
     print(f"\ntrain it with: ganzoo train {variant.name} --data digits")
     return 0
+
+
+def _described(weights: Mapping[str, Any]) -> str:
+    from ganzoo_core.hub.pretrained import caveat
+
+    summary, said = str(weights.get("summary", "")), caveat(weights)
+    return f"{summary} ({said})" if said else summary
 
 
 def _claims(variant: Variant) -> Iterator[str]:

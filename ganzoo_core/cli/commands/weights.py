@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
                 "state": state,
                 "license": weights.entry.get("license", ""),
                 "summary": weights.entry.get("summary", ""),
+                "caveat": weights.caveat,
             }
         )
     if options.json:
@@ -55,11 +56,11 @@ def run(options: argparse.Namespace) -> int:
         rows = [
             [
                 str(row["name"]),
-                _readable(int(str(row["size"]))),
+                _readable(int(str(row["size"]))) if row["size"] else "-",
                 str(row["place"]),
                 "-" if row["state"] == "absent" else str(row["state"]),
                 str(row["license"]),
-                str(row["summary"]),
+                f"{row['summary']} ({row['caveat']})" if row["caveat"] else str(row["summary"]),
             ]
             for row in found
         ]

@@ -9,6 +9,7 @@ from ganzoo_core.testing.checks import components, manifests, shapes, training, 
 OF_PLUGINS = (
     manifests.manifest_is_valid,
     manifests.imports_within_budget,
+    manifests.published_weights_can_be_read,
 )
 """Taking the installed `Plugin`."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ganzoo_core.plugins import KINDS, MANIFEST_NAME, Plugin, load_plugin
 from ganzoo_core.plugins.schema import check_manifest
-from ganzoo_core.testing.report import NotKeptError
+from ganzoo_core.testing.report import NotApplicableError, NotKeptError
 
 HEAVY = (
     "datasets",
@@ -60,6 +60,23 @@ def imports_within_budget(plugin: Plugin) -> None:
         raise NotKeptError(
             f"importing {plugin.module} must import nothing heavy, and it imports "
             f"{', '.join(imported)}; move those imports into the hooks"
+        )
+
+
+def published_weights_can_be_read(plugin: Plugin) -> None:
+    """Where the manifest points to files that authors published, a hook reads them."""
+    published = [
+        f"{entry['name']}.{weights['tag']}"
+        for entry in plugin.manifest.get("variants", ())
+        for weights in entry.get("pretrained", ())
+        if weights.get("layout") == "authors"
+    ]
+    if not published:
+        raise NotApplicableError("its manifest points to no files that authors published")
+    if "ganzoo_read_checkpoint" not in load_plugin(plugin).implemented:
+        raise NotKeptError(
+            f"the files of {published[0]} are in their authors' layout, so {plugin.distribution} "
+            "must implement ganzoo_read_checkpoint, and it does not"
         )
 
 

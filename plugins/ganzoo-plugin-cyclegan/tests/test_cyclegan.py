@@ -1,12 +1,12 @@
-from pathlib import Path
-
 import pytest
 import torch
 from ganzoo_plugin_cyclegan.config import CycleConfig, ResNetConfig
 from ganzoo_plugin_cyclegan.losses import LeastSquaresLoss
 from ganzoo_plugin_cyclegan.networks import ResNet
 from ganzoo_plugin_cyclegan.trainer import CycleTrainer
+from published_files import SAMPLES, images, random_state, randomised, sample
 from torch import nn
+from torch.nn import functional as F
 
 import ganzoo_core as zoo
 from ganzoo_core.components import (
@@ -22,7 +22,6 @@ from ganzoo_core.components import (
 from ganzoo_core.errors import CheckpointError, DataError
 from ganzoo_core.testing import parametrize_with_checks
 
-SAMPLES = Path(__file__).parents[4] / "shared" / "checkpoints"
 TINY = {"image_size": 16, "channels": 1, "width": 2, "blocks": 1, "receptive_field": 16}
 
 
@@ -33,10 +32,6 @@ def test_conformance(check):
 
 def noise(seed=0):
     return JointNoise(torch.Generator().manual_seed(seed))
-
-
-def images(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
 # Section 7.2: the generator.
@@ -189,7 +184,7 @@ def test_a_batch_larger_than_the_history_and_no_history_at_all():
 # Published files.
 
 
-def published(blocks, width, *, dropout=False, norm="instance", reflects=True):
+def published(blocks, width, *, dropout=False, norm="instance", padding=nn.ReflectionPad2d):
     """Make a generator whose layers are numbered as the authors' project numbers them."""
 
     def normalized(maps):
@@ -205,9 +200,9 @@ def published(blocks, width, *, dropout=False, norm="instance", reflects=True):
     for _ in range(blocks):
         block = []
         for place in range(2):
-            block += [nn.ReflectionPad2d(1)] if reflects else []
+            block += [padding(1)] if padding else []
             block += [
-                nn.Conv2d(maps, maps, 3, padding=int(not reflects), bias=bias),
+                nn.Conv2d(maps, maps, 3, padding=int(not padding), bias=bias),
                 normalized(maps),
             ]
             if place == 0:
@@ -228,17 +223,6 @@ class Residual(nn.Module):
 
     def forward(self, activations):
         return activations + self.conv_block(activations)
-
-
-def randomised(network, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, tensor in network.state_dict().items():
-            if tensor.is_floating_point():
-                drawn = torch.rand(tensor.shape, generator=generator)
-                gain = tensor.dim() == 1 and "bias" not in name
-                tensor.copy_(drawn + 0.5 if gain else drawn - 0.5)
-    return network.eval()
 
 
 @pytest.mark.parametrize(("prefix", "old"), [("", False), ("module.", True)])
@@ -308,10 +292,139 @@ def test_one_of_two_generators_is_not_enough_for_both_ways(tmp_path):
         zoo.convert([tmp_path / "latest_net_G_A.pth"], "cyclegan", tmp_path / "m")
 
 
-def test_blocks_that_do_not_reflect_are_refused(tmp_path):
-    whole, _ = published(6, 2, reflects=False)
-    torch.save(whole.state_dict(), tmp_path / "x.pth")
-    with pytest.raises(CheckpointError, match="do not reflect their borders"):
+@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize(
+    ("padding", "settings"), [(nn.ReplicationPad2d, {"padding": "replicate"}), (None, {})]
+)
+def test_blocks_with_other_borders_convert_exactly(tmp_path, padding, settings, dropout):
+    whole, network = published(6, 2, padding=padding, dropout=dropout)
+    torch.save(randomised(whole).state_dict(), tmp_path / "x.pth")
+    model, said = zoo.convert(
+        [tmp_path / "x.pth"], "cyclegan-one-way", tmp_path / "m", settings=settings
+    )
+    assert ("zeros beyond the borders" in said[0]) == (padding is None)
+    assert ("trained with dropout" if dropout else "without dropout") in said[0]
+    given = images(1, 3, 24, 32)
+    with torch.no_grad():
+        wanted = network(given)
+    torch.testing.assert_close(model.translate(given), wanted, atol=1e-4, rtol=0)
+    assert zoo.load(tmp_path / "m").translate(given).equal(model.translate(given))
+
+
+def test_that_reflected_borders_are_an_assumption_is_said(tmp_path):
+    whole, network = published(6, 2, padding=nn.ReplicationPad2d)
+    torch.save(randomised(whole).state_dict(), tmp_path / "x.pth")
+    model, said = zoo.convert([tmp_path / "x.pth"], "cyclegan-one-way", tmp_path / "m")
+    assert "reflected borders of the blocks assumed" in said[0]
+    assert "--set padding=replicate" in said[0]
+    given = images(1, 3, 24, 32)
+    with torch.no_grad():
+        assert (model.translate(given) - network(given)).abs().max() > 1e-3
+
+
+def test_blocks_of_unknown_layers_are_refused(tmp_path):
+    state = published(6, 2)[0].state_dict()
+    moved = {name.replace("conv_block.5", "conv_block.9"): each for name, each in state.items()}
+    torch.save(moved, tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match="blocks have layers that those of"):
+        zoo.convert([tmp_path / "x.pth"], "cyclegan-one-way", tmp_path / "m")
+
+
+# PyTorch-GAN, whose generators HugGAN put on the Hub.
+
+
+def pytorch_gan_shapes(blocks, width, channels=3):
+    """Say what tensors its generator has: convolutions with biases, and nothing else."""
+    maps = [width, 2 * width, 4 * width]
+    convolutions = {
+        "model.1": (maps[0], channels, 7, 7),
+        "model.4": (maps[1], maps[0], 3, 3),
+        "model.7": (maps[2], maps[1], 3, 3),
+        **{
+            f"model.{10 + number}.block.{place}": (maps[2], maps[2], 3, 3)
+            for number in range(blocks)
+            for place in (1, 5)
+        },
+        f"model.{blocks + 11}": (maps[1], maps[2], 3, 3),
+        f"model.{blocks + 15}": (maps[0], maps[1], 3, 3),
+        f"model.{blocks + 19}": (channels, maps[0], 7, 7),
+    }
+    weights = {f"{name}.weight": shape for name, shape in convolutions.items()}
+    return weights | {f"{name}.bias": shape[:1] for name, shape in convolutions.items()}
+
+
+def pytorch_gan_generator(state, blocks, given):
+    """Translate by the tensors of the file, as its model's `forward` does in eval mode."""
+
+    def convolved(images, name, **how):
+        return F.conv2d(images, state[f"{name}.weight"], state[f"{name}.bias"], **how)
+
+    def reflected(images, pixels):
+        return F.pad(images, [pixels] * 4, mode="reflect")
+
+    x = F.relu(F.instance_norm(convolved(reflected(given, 3), "model.1")))
+    for name in ("model.4", "model.7"):
+        x = F.relu(F.instance_norm(convolved(x, name, stride=2, padding=1)))
+    for number in range(blocks):
+        block = f"model.{10 + number}.block"
+        y = F.relu(F.instance_norm(convolved(reflected(x, 1), f"{block}.1")))
+        x = x + F.instance_norm(convolved(reflected(y, 1), f"{block}.5"))
+    for number in (11, 15):
+        x = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        x = F.relu(F.instance_norm(convolved(x, f"model.{blocks + number}", padding=1)))
+    return convolved(reflected(x, 3), f"model.{blocks + 19}").tanh()
+
+
+@pytest.mark.parametrize("blocks", [6, 9])
+def test_generators_of_pytorch_gan_convert_exactly(tmp_path, blocks):
+    state = random_state(pytorch_gan_shapes(blocks, 2))
+    torch.save(state, tmp_path / "pytorch_model.bin")
+    file = tmp_path / "pytorch_model.bin"
+    model, said = zoo.convert([file], "cyclegan-one-way", tmp_path / "m")
+    assert f"PyTorch-GAN's ResNet generator of {blocks} blocks" in said[0]
+    assert "doubled by repeated pixels" in said[0] and "assumed" not in said[0]
+    given = images(1, 3, 24, 32)
+    wanted = pytorch_gan_generator(state, blocks, given)
+    torch.testing.assert_close(model.translate(given), wanted, atol=1e-4, rtol=0)
+    assert zoo.load(tmp_path / "m").translate(given).equal(model.translate(given))
+
+
+def test_networks_of_pytorch_gan_fill_their_roles_by_name(tmp_path):
+    states = {}
+    for seed, name in enumerate(("G_AB", "G_BA")):
+        states[name] = random_state(pytorch_gan_shapes(6, 2), seed)
+    maps = (3, 2, 4, 8, 16)
+    judged = {
+        f"model.{number}": (outputs, inputs, 4, 4)
+        for number, inputs, outputs in zip((0, 2, 5, 8, 12), maps, (*maps[1:], 1), strict=False)
+    } | {"model.12": (1, 16, 4, 4)}
+    shapes = {f"{name}.weight": shape for name, shape in judged.items()}
+    shapes |= {f"{name}.bias": shape[:1] for name, shape in judged.items()}
+    states["D_A"] = random_state(shapes, 2)
+    for name, state in states.items():
+        torch.save(state, tmp_path / f"{name}_5.pth")
+    files = sorted(tmp_path.glob("*.pth"))
+    model, said = zoo.convert(files, "cyclegan", tmp_path / "m")
+    assert "94x94 pixels" in said[0] and "as discriminator_a" in said[0]
+    given = images(1, 3, 64, 64)
+    for name, way in (("G_AB", "ab"), ("G_BA", "ba")):
+        wanted = pytorch_gan_generator(states[name], 6, given)
+        found = model.translate(given, direction=way)
+        torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
+    x, state = given, states["D_A"]
+    for number in (0, 2, 5, 8):
+        name = f"model.{number}"
+        x = F.conv2d(x, state[f"{name}.weight"], state[f"{name}.bias"], 2, 1)
+        x = F.leaky_relu(F.instance_norm(x) if number else x, 0.2)
+    wanted = F.conv2d(F.pad(x, (2, 1, 2, 1)), state["model.12.weight"], state["model.12.bias"])
+    found = model.networks["discriminator_a"](given).logits
+    assert found.shape == (1, 4, 4)
+    torch.testing.assert_close(found, wanted.squeeze(1), atol=1e-4, rtol=0)
+
+
+def test_a_pytorch_gan_generator_that_shrinks_grey_images_is_refused(tmp_path):
+    torch.save(random_state(pytorch_gan_shapes(6, 2, channels=1)), tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match="makes its images smaller"):
         zoo.convert([tmp_path / "x.pth"], "cyclegan-one-way", tmp_path / "m")
 
 
@@ -350,8 +463,3 @@ def test_the_sample_discriminator_of_the_authors_project_answers_as_expected(tmp
     with torch.no_grad():
         found = model.networks["discriminator_b"](given).logits
     assert (found - wanted.squeeze(1)).abs().max() < 1e-4
-
-
-def sample(file):
-    found = torch.load(file, weights_only=True)
-    return next(iter(found.values())) if isinstance(found, dict) else found

@@ -1,4 +1,4 @@
-from pathlib import Path
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -6,7 +6,9 @@ import torch
 from ganzoo_plugin_pix2pix.config import PairedConfig, PatchGANConfig, UNetConfig
 from ganzoo_plugin_pix2pix.networks import PatchGAN, UNet
 from ganzoo_plugin_pix2pix.trainer import PairedTrainer, linearly_decayed
+from published_files import SAMPLES, images, random_state, randomised, sample
 from torch import nn
+from torch.nn import functional as F
 
 import ganzoo_core as zoo
 from ganzoo_core.components import (
@@ -27,8 +29,6 @@ from ganzoo_core.testing import parametrize_with_checks
 from ganzoo_core.training.batches import ImageBatches
 from ganzoo_core.training.processes import Processes
 
-SAMPLES = Path(__file__).parents[4] / "shared" / "checkpoints"
-
 
 @parametrize_with_checks("ganzoo-plugin-pix2pix")
 def test_conformance(check):
@@ -37,10 +37,6 @@ def test_conformance(check):
 
 def noise(seed=0):
     return JointNoise(torch.Generator().manual_seed(seed))
-
-
-def images(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
 # Section 6.1: the networks.
@@ -301,18 +297,6 @@ def published_pixel(width, channels):
     return whole, whole.net
 
 
-def randomised(network, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, tensor in network.state_dict().items():
-            if tensor.is_floating_point():
-                drawn = torch.rand(tensor.shape, generator=generator)
-                tensor.copy_(
-                    drawn + 0.5 if tensor.dim() == 1 and "bias" not in name else drawn - 0.5
-                )
-    return network.eval()
-
-
 @pytest.mark.parametrize("prefix", ["", "module."])
 @pytest.mark.parametrize(("downs", "norm"), [(5, "batch"), (7, "batch"), (7, "instance")])
 def test_unets_of_the_authors_convert_exactly(tmp_path, downs, norm, prefix):
@@ -370,13 +354,8 @@ def _compare_discriminators(tmp_path, judge, layers, unet):
 def test_the_sample_of_the_authors_project_answers_as_expected(tmp_path):
     folder = SAMPLES / "pix2pix_g"
     model, _ = zoo.convert([folder / "checkpoint.pth"], "pix2pix", tmp_path / "m")
-    given, wanted = (_sample(folder / f"{name}.pt") for name in ("input", "expected"))
+    given, wanted = (sample(folder / f"{name}.pt") for name in ("input", "expected"))
     assert (model.translate(given) - wanted).abs().max() < 1e-4
-
-
-def _sample(file):
-    found = torch.load(file, weights_only=True)
-    return next(iter(found.values())) if isinstance(found, dict) else found
 
 
 def test_other_files_are_refused_in_one_sentence(tmp_path):
@@ -391,3 +370,79 @@ def test_a_discriminator_alone_makes_no_model(tmp_path):
     torch.save(judge.state_dict(), tmp_path / "latest_net_D.pth")
     with pytest.raises(CheckpointError, match="the ab of pix2pix is in none"):
         zoo.convert([tmp_path / "latest_net_D.pth"], "pix2pix", tmp_path / "m")
+
+
+# PyTorch-GAN, whose generators HugGAN put on the Hub.
+
+
+def pytorch_gan_unet_shapes(width):
+    maps = [3, *(width * factor for factor in (1, 2, 4, 8, 8, 8, 8, 8))]
+    shapes = {
+        f"down{level}.model.0.weight": (outputs, inputs, 4, 4)
+        for level, (inputs, outputs) in enumerate(pairwise(maps), 1)
+    }
+    for level, outputs in enumerate(maps[-2:0:-1], 1):
+        inputs = maps[-1] if level == 1 else 2 * maps[-level]
+        shapes[f"up{level}.model.0.weight"] = (inputs, outputs, 4, 4)
+    return shapes | {"final.2.weight": (3, 2 * width, 4, 4), "final.2.bias": (3,)}
+
+
+def pytorch_gan_unet(state, given):
+    """Translate by the tensors of the file, as its model's `forward` does in eval mode."""
+    downs = [given]
+    for level in range(1, 9):
+        x = F.conv2d(downs[-1], state[f"down{level}.model.0.weight"], stride=2, padding=1)
+        downs.append(F.leaky_relu(x if level in (1, 8) else F.instance_norm(x), 0.2))
+    x = downs[-1]
+    for level in range(1, 8):
+        x = F.conv_transpose2d(x, state[f"up{level}.model.0.weight"], stride=2, padding=1)
+        x = torch.cat([F.relu(F.instance_norm(x)), downs[8 - level]], 1)
+    x = F.pad(x.repeat_interleave(2, 2).repeat_interleave(2, 3), (1, 0, 1, 0))
+    return F.conv2d(x, state["final.2.weight"], state["final.2.bias"], padding=1).tanh()
+
+
+@pytest.fixture(scope="module")
+def pytorch_gan(tmp_path_factory):
+    """Give a U-Net's tensors and its file."""
+    state = random_state(pytorch_gan_unet_shapes(2))
+    file = tmp_path_factory.mktemp("published") / "pytorch_model.bin"
+    torch.save(state, file)
+    return state, file
+
+
+def test_a_unet_of_pytorch_gan_converts_exactly(tmp_path, pytorch_gan):
+    state, file = pytorch_gan
+    model, said = zoo.convert([file], "pix2pix", tmp_path / "m")
+    assert "PyTorch-GAN's U-Net generator of 256 pixels" in said[0]
+    given = images(1, 3, 256, 256)
+    wanted = pytorch_gan_unet(state, given)
+    torch.testing.assert_close(model.translate(given), wanted, atol=1e-4, rtol=0)
+    assert zoo.load(tmp_path / "m").translate(given).equal(model.translate(given))
+
+
+def test_a_discriminator_of_pytorch_gan_judges_the_question_before_the_answer(
+    tmp_path, pytorch_gan
+):
+    maps = {0: (6, 2), 2: (2, 4), 5: (4, 8), 8: (8, 16), 12: (16, 1)}
+    shapes = {f"model.{n}.weight": (outputs, i, 4, 4) for n, (i, outputs) in maps.items()}
+    shapes |= {f"model.{n}.bias": (outputs,) for n, (_, outputs) in maps.items() if n < 12}
+    state, file = random_state(shapes), tmp_path / "discriminator_5.pth"
+    torch.save(state, file)
+    model, said = zoo.convert([pytorch_gan[1], file], "pix2pix", tmp_path / "m")
+    assert "94x94 pixels" in said[1]
+    question, answer = images(1, 3, 64, 64), images(1, 3, 64, 64, seed=1)
+    x = torch.cat([answer, question], 1)
+    for number in (0, 2, 5, 8):
+        x = F.conv2d(x, state[f"model.{number}.weight"], state[f"model.{number}.bias"], 2, 1)
+        x = F.leaky_relu(F.instance_norm(x) if number else x, 0.2)
+    wanted = F.conv2d(F.pad(x, (2, 1, 2, 1)), state["model.12.weight"])
+    found = model.networks["discriminator"](torch.cat([question, answer], 1)).logits
+    torch.testing.assert_close(found, wanted.squeeze(1), atol=1e-4, rtol=0)
+
+
+def test_an_older_unet_of_pytorch_gan_is_refused(tmp_path, pytorch_gan):
+    state = {name: each[..., :3, :3].clone() if each.dim() == 4 else each
+             for name, each in pytorch_gan[0].items()}  # fmt: skip
+    torch.save(state, tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match="other layouts are not read"):
+        zoo.convert([tmp_path / "x.pth"], "pix2pix", tmp_path / "m")

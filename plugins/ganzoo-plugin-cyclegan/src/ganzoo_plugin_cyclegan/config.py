@@ -19,6 +19,12 @@ class ResNetConfig(Config):
     normalization: Literal["instance", "batch", "none"] = "instance"
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Probability within the blocks while training; the paper has none."""
+    padding: Literal["reflect", "replicate", "zeros"] = "reflect"
+    """What lies beyond the borders for the convolutions of the blocks. The first and the last layer
+    always see reflections."""
+    upsampling: Literal["transposed", "nearest"] = "transposed"
+    """How the resolution is doubled: by transposed convolutions, the paper's, or by convolutions of
+    repeated pixels, as in PyTorch-GAN."""
 
 
 class LossConfig(Config):

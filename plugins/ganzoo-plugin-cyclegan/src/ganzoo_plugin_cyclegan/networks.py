@@ -3,7 +3,9 @@
 Convolutions that a normalisation follows have no bias: it would take it out again.
 """
 
-from ganzoo_plugin_pix2pix.layers import init_normal, normalization_of
+from typing import Literal
+
+from ganzoo_plugin_pix2pix.layers import NearestConv2d, init_normal, normalization_of
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
@@ -77,15 +79,22 @@ class _Normalized(nn.Module):
 
 
 class _Same(_Normalized):
-    """At the same resolution, with reflected borders."""
+    """At the same resolution."""
 
-    def __init__(self, config: ResNetConfig, inputs: int, outputs: int, kernel: int) -> None:
+    def __init__(
+        self,
+        config: ResNetConfig,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        padding: Literal["reflect", "replicate", "zeros"] = "reflect",
+    ) -> None:
         convolution = nn.Conv2d(
             inputs,
             outputs,
             kernel,
             padding=kernel // 2,
-            padding_mode="reflect",
+            padding_mode=padding,
             bias=_biased(config),
         )
         super().__init__(config, convolution, outputs)
@@ -103,7 +112,11 @@ class _Doubled(_Normalized):
     """uk: to twice the resolution."""
 
     def __init__(self, config: ResNetConfig, inputs: int, outputs: int) -> None:
-        convolution = nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, 1, bias=_biased(config))
+        convolution: nn.Module
+        if config.upsampling == "nearest":
+            convolution = NearestConv2d(inputs, outputs, 3, bias=_biased(config))
+        else:
+            convolution = nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, 1, bias=_biased(config))
         super().__init__(config, convolution, outputs)
 
 
@@ -112,9 +125,9 @@ class _Block(nn.Module):
 
     def __init__(self, config: ResNetConfig, maps: int) -> None:
         super().__init__()
-        self.first = _Same(config, maps, maps, 3)
+        self.first = _Same(config, maps, maps, 3, config.padding)
         self.dropout = Dropout(config.dropout)
-        self.second = _Same(config, maps, maps, 3)
+        self.second = _Same(config, maps, maps, 3, config.padding)
 
     def forward(self, activations: Tensor) -> Tensor:
         added: Tensor = self.second(self.dropout(relu(self.first(activations))))

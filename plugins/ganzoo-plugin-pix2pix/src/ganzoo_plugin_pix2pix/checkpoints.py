@@ -42,6 +42,7 @@ class Network:
     """Of the component; `image_size` and `channels` of all."""
     words: str = ""
     """What it is, for people."""
+    project: str = PROJECT
 
     def weights(
         self, role: str, described: str, file: Path, *, component: str = ""
@@ -52,7 +53,7 @@ class Network:
             name if name in shared else f"{role}.{name}": value
             for name, value in self.settings.items()
         }
-        recognised = f"{described}, {PROJECT}'s {self.words}, as {role}"
+        recognised = f"{described}, {self.project}'s {self.words}, as {role}"
         components = {role: component} if component else {}
         return AuthorsWeights({role: self.state}, settings, recognised, file, components)
 
@@ -101,10 +102,18 @@ def read(file: Path) -> AuthorsWeights:
     """Return pix2pix's generator or discriminator in `file`.
 
     Raises:
-        CheckpointError: the file cannot be read, or is no such network of this project.
+        CheckpointError: the file cannot be read, or is no such network of this project or of
+            PyTorch-GAN.
     """
+    from ganzoo_plugin_pix2pix import pytorch_gan  # it begins from what is defined here
+
     state, described = opened(file)
-    network = unet(state) or patchgan(state)
+    network = (
+        unet(state)
+        or pytorch_gan.unet(state)
+        or pytorch_gan.patchgan(state, pairs=True)
+        or patchgan(state)
+    )
     if network is None:
         raise unknown(file, "a U-Net or a PatchGAN", state)
     if network.kind == "unet":
@@ -126,8 +135,8 @@ def opened(file: Path) -> tuple[State, str]:
 def unknown(file: Path, wanted: str, state: State) -> CheckpointError:
     """Return the error that says that a file holds another network."""
     return CheckpointError(
-        f"{file} is not {wanted} in the layout of {PROJECT}: its first tensor is "
-        f"{next(iter(state))!r}; other layouts are not read"
+        f"{file} is not {wanted} in the layout of {PROJECT} or of PyTorch-GAN: its first tensor "
+        f"is {next(iter(state))!r}; other layouts are not read"
     )
 
 
@@ -181,12 +190,7 @@ def unet(state: State) -> Network | None:
 def patchgan(state: State) -> Network | None:
     """Recognise a discriminator: numbered layers of one sequence."""
     layers = Layers(state)
-    numbers = sorted(
-        (int(match[2]), match[1])
-        for name, tensor in state.items()
-        if (match := re.fullmatch(r"(model|net)\.(\d+)\.weight", name)) and tensor.dim() == 4
-    )
-    names = [f"{prefix}.{number}" for number, prefix in numbers]
+    names = numbered_convolutions(state)
     kernels = [state[f"{name}.weight"] for name in names]
     sides = {tuple(kernel.shape[2:]) for kernel in kernels}
     if len(kernels) < 3 or kernels[-1].shape[0] != 1 or len(sides) != 1:
@@ -199,7 +203,7 @@ def patchgan(state: State) -> Network | None:
         receptive_field = 1
     else:
         return None
-    following = [f"{prefix}.{number + 1}" for number, prefix in numbers]
+    following = [re.sub(r"\d+$", lambda number: str(int(number[0]) + 1), name) for name in names]
     kind = layers.normalization(names[1], following[1])
     own: State = {}
     for number, (name, after, kernel) in enumerate(
@@ -222,3 +226,13 @@ def patchgan(state: State) -> Network | None:
         f"PatchGAN discriminator of {receptive_field}x{receptive_field} pixels, {channels} "
         f"channels, width {width}, {layers.shown(kind)}",
     )
+
+
+def numbered_convolutions(state: State) -> list[str]:
+    """Return the names of the convolutions of one sequence, in their order."""
+    numbers = sorted(
+        (int(match[2]), match[1])
+        for name, tensor in state.items()
+        if (match := re.fullmatch(r"(model|net)\.(\d+)\.weight", name)) and tensor.dim() == 4
+    )
+    return [f"{prefix}.{number}" for number, prefix in numbers]

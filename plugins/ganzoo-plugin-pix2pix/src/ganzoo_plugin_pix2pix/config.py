@@ -9,8 +9,8 @@ from ganzoo_core.components import Adam, Config, Optimizer
 Normalization = Literal["batch", "instance", "none"]
 """Over the batch, with learned gains; over each image, without any; or not at all."""
 
-ReceptiveField = Literal[1, 16, 34, 70, 142, 286]
-"""Side in pixels of the patch that each judgement is of."""
+ReceptiveField = Literal[1, 16, 34, 70, 94, 142, 286]
+"""Side in pixels of the patch that each judgement is of; 94 is PyTorch-GAN's, with strides only."""
 
 
 class UNetConfig(Config):
@@ -32,6 +32,12 @@ class UNetConfig(Config):
     averages of training."""
     slope: float = Field(default=0.2, ge=0, le=1)
     """Of the encoder's leaky rectifiers, where they are negative."""
+    skip_slope: float = Field(default=0.0, ge=0, le=1)
+    """Of the rectifiers through which the encoder's layers reach the decoder: the paper's let
+    nothing negative through, PyTorch-GAN's are the encoder's."""
+    last_upsampling: Literal["transposed", "nearest"] = "transposed"
+    """What makes the image: a transposed convolution, or a convolution of repeated pixels as in
+    PyTorch-GAN."""
 
 
 class PatchGANConfig(Config):
@@ -76,7 +82,7 @@ class PairedConfig(Config):
 
 def halvings(receptive_field: ReceptiveField) -> int:
     """Return how many layers of a PatchGAN halve the resolution."""
-    return {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}[receptive_field]
+    return {1: 0, 16: 1, 34: 2, 70: 3, 94: 4, 142: 4, 286: 5}[receptive_field]
 
 
 CONFIGS: dict[str, type[Config]] = {

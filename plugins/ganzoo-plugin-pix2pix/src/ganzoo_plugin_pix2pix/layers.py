@@ -1,7 +1,7 @@
 """Layers of translators and their discriminators."""
 
 from torch import Tensor, nn
-from torch.nn.functional import instance_norm
+from torch.nn.functional import instance_norm, interpolate, pad
 
 from ganzoo_core.components import NoisyModule
 from ganzoo_plugin_pix2pix.config import Normalization
@@ -42,6 +42,19 @@ class ImageBatchNorm2d(nn.BatchNorm2d):
         if self.training:
             return super().forward(activations)
         return instance_norm(activations, weight=self.weight, bias=self.bias, eps=self.eps)
+
+
+class NearestConv2d(nn.Conv2d):
+    """A convolution at twice the resolution: of each pixel repeated, with zeros beyond the borders.
+
+    Sides of [N, C, H, W] become [N, outputs, 2 H, 2 W] for kernels of any size.
+    """
+
+    def forward(self, activations: Tensor) -> Tensor:
+        """Double the sides of [N, C, H, W]."""
+        (side, _), repeated = self.kernel_size, interpolate(activations, scale_factor=2.0)
+        before, after = side // 2, (side - 1) // 2
+        return super().forward(pad(repeated, (before, after, before, after)))
 
 
 def normalization_of(

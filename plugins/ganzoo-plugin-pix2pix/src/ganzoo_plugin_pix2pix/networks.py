@@ -7,12 +7,17 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, relu
+from torch.nn.functional import leaky_relu, pad, relu
 
 from ganzoo_core.components import Discriminator, DiscriminatorOutput, Translator
 from ganzoo_core.nn import Dropout
 from ganzoo_plugin_pix2pix.config import PatchGANConfig, UNetConfig, halvings
-from ganzoo_plugin_pix2pix.layers import LastingDropout, init_normal, normalization_of
+from ganzoo_plugin_pix2pix.layers import (
+    LastingDropout,
+    NearestConv2d,
+    init_normal,
+    normalization_of,
+)
 
 DROPPED = 3
 """Layers of the decoder that have dropout: the CD512 of section 6.1.1."""
@@ -25,7 +30,7 @@ class UNet(Translator):
         super().__init__()
         self.image_shape = (config.channels, config.image_size, config.image_size)
         self.multiple = config.image_size
-        self.slope = config.slope
+        self.slope, self.skip_slope = config.slope, config.skip_slope
         maps = _maps(config.width, config.image_size.bit_length() - 1)
         self.downs = nn.ModuleList([_Down(config, config.channels, maps[0], normalized=False)])
         for level, (inputs, outputs) in enumerate(pairwise(maps), 2):
@@ -36,7 +41,11 @@ class UNet(Translator):
         for number, outputs in enumerate(maps[-2::-1]):
             self.ups.append(_Up(config, inputs, outputs, drops=number < DROPPED))
             inputs = 2 * outputs
-        self.to_image = nn.ConvTranspose2d(inputs, config.channels, 4, 2, 1)
+        self.to_image: nn.Module
+        if config.last_upsampling == "nearest":
+            self.to_image = NearestConv2d(inputs, config.channels, 4)
+        else:
+            self.to_image = nn.ConvTranspose2d(inputs, config.channels, 4, 2, 1)
         init_normal(self)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -44,10 +53,11 @@ class UNet(Translator):
         levels = [self.downs[0](latents)]
         for down in self.downs[1:]:
             levels.append(down(leaky_relu(levels[-1], self.slope)))
-        activations = levels.pop()
+        activations = leaky_relu(levels.pop(), self.skip_slope)
         for up in self.ups:
-            activations = torch.cat([levels.pop(), up(relu(activations))], 1)
-        return torch.tanh(self.to_image(relu(activations)))
+            skipping = leaky_relu(levels.pop(), self.skip_slope)
+            activations = torch.cat([skipping, relu(up(activations))], 1)
+        return torch.tanh(self.to_image(activations))
 
 
 class _Down(nn.Module):
@@ -99,13 +109,16 @@ class PatchGAN(Discriminator):
         self.image_shape = (channels, config.image_size, config.image_size)
         self.slope = config.slope
         halved = halvings(config.receptive_field)
-        maps = _maps(config.width, halved + 1 if halved else 2)
+        strides_only = config.receptive_field == 94
+        maps = _maps(config.width, halved + (not strides_only) if halved else 2)
         layers = [_Judge(config, channels, maps[0], stride=2, normalized=False)]
         for number, (inputs, outputs) in enumerate(pairwise(maps), 1):
             layers.append(_Judge(config, inputs, outputs, stride=2 if number < halved else 1))
         self.layers = nn.ModuleList(layers)
         kernel, padding = _kernel(config)
         self.to_logits = nn.Conv2d(maps[-1], 1, kernel, 1, padding)
+        # With strides only, a judgement for each feature: a kernel of 4 needs a border of 3 for it.
+        self.margin = (1, 0, 1, 0) if strides_only else (0, 0, 0, 0)
         init_normal(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
@@ -113,7 +126,7 @@ class PatchGAN(Discriminator):
         features = images
         for layer in self.layers:
             features = leaky_relu(layer(features), self.slope)
-        return DiscriminatorOutput(self.to_logits(features).squeeze(1), features)
+        return DiscriminatorOutput(self.to_logits(pad(features, self.margin)).squeeze(1), features)
 
 
 class _Judge(nn.Module):
