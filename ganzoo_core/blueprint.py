@@ -11,7 +11,7 @@ from ganzoo_core.components.config import Config
 from ganzoo_core.errors import ConfigError, PluginError, UnknownNameError
 from ganzoo_core.plugins import API_VERSION, Hooks, Installed, Kind, Variant, load_plugin
 from ganzoo_core.plugins.schema import Recipe, VariantEntry
-from ganzoo_core.settings import Settings, accepted, checked, distributed, flattened, merged
+from ganzoo_core.settings import Settings, accepted, by_path, checked, distributed
 from ganzoo_core.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -200,15 +200,15 @@ def draw_up(
         if preset
         else {},
         accepted(_agreed(given), models),
-        flattened({role: its.config.model_dump() for role, its in given.items()}),
+        by_path({role: its.config.model_dump() for role, its in given.items()}),
         arguments,
         settings,
     )
-    handed: dict[str, Settings] = {part: {} for part in models_and_training}
-    for layer in layers:
-        for part, its_settings in distributed(layer, models_and_training).items():
-            handed[part] = merged(handed[part], its_settings)
-    configs = {part: checked(part, models_and_training[part], handed[part]) for part in handed}
+    handed = [distributed(layer, models_and_training) for layer in layers]
+    configs = {
+        part: checked(part, model, *(its[part] for its in handed))
+        for part, model in models_and_training.items()
+    }
     training = configs.pop("training")
     assert isinstance(training, TrainingSettings)
     for role, its in given.items():
@@ -298,7 +298,7 @@ def restore(installed: Installed, data: object, where: str) -> Blueprint:
     names = {part: component.component for part, component in stored.components.items()}
     configs = {part: component.config for part, component in stored.components.items()}
     _check_installed(installed, [stored.variant, *names.values()], where)
-    settings = flattened(configs | {"training": stored.training})
+    settings = by_path(configs | {"training": stored.training})
     components = recorded_components(stored.model_dump()["components"])
     blueprint = draw_up(installed, stored.variant, settings, components=components)
     given = {
@@ -379,6 +379,22 @@ def _check_installed(installed: Installed, names: Sequence[str], where: str) -> 
                 f"{where} needs the plugin {distribution}, which is not installed; "
                 f"if you trust its author, install it with: ganzoo install {distribution}"
             )
+
+
+def image_shape_of(blueprint: Blueprint) -> tuple[int, int]:
+    """Return side length and channels of the images that the networks work on.
+
+    Raises:
+        ConfigError: no network has such settings.
+    """
+    for part in blueprint.networks.values():
+        size = getattr(part.config, "image_size", None)
+        channels = getattr(part.config, "channels", None)
+        if size and channels:
+            return size, channels
+    raise ConfigError(
+        f"no network of {blueprint.entry.name} has the settings image_size and channels"
+    )
 
 
 def fitting_image_size(entry: VariantEntry, native: int | None) -> int | None:

@@ -55,6 +55,30 @@ def whole_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
 
 
+@contextmanager
+def alone(lock_file: Path, busy: str) -> Iterator[None]:
+    """Keep every other process out while the block runs, by a lock that ends with the process.
+
+    Raises:
+        RunError: another process is there, as the sentence `busy` says, or the lock's file cannot
+            be written.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(lock_file, timeout=0)
+    with disk_errors(lock_file.parent):
+        try:
+            lock.acquire()
+        except Timeout:
+            raise RunError(busy) from None
+        except RuntimeError:  # a file system without locks: unguarded is better than not at all
+            pass
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def discard_folder(path: Path) -> None:
     """Remove a folder so that a crash midway leaves no half of it under its own name."""
     shutil.rmtree(_set_aside(path), ignore_errors=True)

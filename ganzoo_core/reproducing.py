@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ganzoo_core.blueprint import Blueprint
-from ganzoo_core.data import ClipData, ImageData, inspect, open_clips, open_images
+from ganzoo_core.data import inspect
 from ganzoo_core.errors import (
     ConfigError,
     InterruptedTrainingError,
@@ -38,8 +38,8 @@ from ganzoo_core.hub.shipping import find_manifest
 from ganzoo_core.places import records_folder
 from ganzoo_core.plugins import Variant, load_plugin, read_installed
 from ganzoo_core.plugins.schema import Claim, ClaimRun
-from ganzoo_core.training.clips import wants_clips
 from ganzoo_core.training.engine import NonFiniteLossError, images_per_step
+from ganzoo_core.training.opening import open_data
 from ganzoo_core.training.run import (
     DataChoice,
     Observer,
@@ -252,15 +252,9 @@ def _trained(training: _Training, seed: int, folder: Path) -> None:
 
 def _check_same(training: _Training, seed: int, run: RunFolder) -> None:
     """Check that a finished run is the training of this claim, on these data."""
-    from ganzoo_core.zoo import image_shape_of
-
     blueprint = training.blueprint(seed)
-    size, channels = image_shape_of(blueprint)
-    root = Path(training.data.root) if training.data.root else None
     trainer = blueprint.build_trainer(blueprint.build_networks(device="meta"))
-    opening: Callable[..., ClipData | ImageData]
-    opening = open_clips if wants_clips(trainer) else open_images
-    data = opening(training.data.source, image_size=size, channels=channels, root=root)
+    data = open_data(trainer, blueprint, training.data)
     before = run.record()
     check_resumable(run.path, before, new_record(blueprint, training.data, data.fingerprint, 1))
     steps = before["blueprint"]["training"]["steps"]

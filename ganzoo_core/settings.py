@@ -2,6 +2,11 @@
 
 A dotted path names one part's setting (`generator.width`); an undotted one sets it in every part
 that has it (`image_size`, `latent_size`), since a name means the same everywhere.
+
+A table of settings, such as an optimiser's, is merged: what is not named stays. A setting whose
+value is a mapping, such as the batch sizes of resolutions, is replaced where it is given whole
+(`trainer.batch_sizes={"8": 6}`) and changes in one entry where that is named
+(`trainer.batch_sizes.8=6`).
 """
 
 import json
@@ -15,6 +20,10 @@ from ganzoo_core.components.config import Config
 from ganzoo_core.errors import ConfigError, UnknownNameError
 
 Settings = dict[str, Any]
+
+
+class Table(dict[str, Any]):
+    """Settings by name, of which others may be set too; any other mapping is a value."""
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
@@ -33,7 +42,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 
 def read_settings_file(path: Path) -> Settings:
-    """Read settings from a TOML, JSON or YAML file; nested tables become dotted paths.
+    """Read settings from a TOML, JSON or YAML file, whose tables are those of parts.
 
     Raises:
         ConfigError: the file is missing, malformed, or not a table.
@@ -50,7 +59,7 @@ def read_settings_file(path: Path) -> Settings:
         raise ConfigError(f"the settings file {path} is malformed: {reason}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"the settings file {path} must hold a table of settings at its top")
-    return flattened(content)
+    return content
 
 
 def _parsed(text: str, suffix: str) -> Any:
@@ -68,13 +77,27 @@ def _parsed(text: str, suffix: str) -> Any:
     return tomllib.loads(text)
 
 
+def by_path(nested: Mapping[str, Any]) -> Settings:
+    """Return settings that stand in tables of parts by their paths; what lies deeper stays whole.
+
+    {"generator": {"width": 1}} → {"generator.width": 1}
+    """
+    paths: Settings = {}
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            paths |= {f"{key}.{name}": its for name, its in value.items()}
+        else:
+            paths[key] = value
+    return paths
+
+
 def flattened(nested: Mapping[str, Any], prefix: str = "") -> Settings:
-    """Return nested tables as dotted paths: {"a": {"b": 1}} → {"a.b": 1}."""
+    """Return all that is nested by dotted paths, to be shown: {"a": {"b": 1}} → {"a.b": 1}."""
     flat: Settings = {}
     for key, value in nested.items():
         if isinstance(value, BaseModel):
             value = value.model_dump()
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             flat.update(flattened(value, f"{prefix}{key}."))
         else:
             flat[f"{prefix}{key}"] = value
@@ -84,11 +107,21 @@ def flattened(nested: Mapping[str, Any], prefix: str = "") -> Settings:
 def distributed(settings: Settings, models: Mapping[str, type[Config]]) -> dict[str, Settings]:
     """Hand each setting to the parts that it is for.
 
+    Args:
+        settings: by dotted path, or in a table under the name of a part.
+        models: the config of each part.
+
     Raises:
         UnknownNameError: no part has such a setting; the message suggests the nearest path.
     """
-    handed: dict[str, Settings] = {part: {} for part in models}
+    handed: dict[str, Settings] = {part: Table() for part in models}
     for path, value in settings.items():
+        if isinstance(value, BaseModel):
+            value = value.model_dump()
+        if path in models and isinstance(value, Mapping):
+            for name, its in value.items():
+                _insert(handed[path], name, its)
+            continue
         part, dot, rest = path.partition(".")
         if dot and part in models:
             _insert(handed[part], rest, value)
@@ -110,15 +143,18 @@ def accepted(settings: Settings, models: Mapping[str, type[Config]]) -> Settings
     }
 
 
-def checked(part: str, model: type[Config], overrides: Settings) -> Config:
-    """Return a part's config with `overrides` over its defaults.
+def checked(part: str, model: type[Config], *layers: Settings) -> Config:
+    """Return a part's config with layers of settings over its defaults, the last one on top.
 
     Raises:
         ConfigError: a value that the setting cannot have, with its dotted path.
         UnknownNameError: a setting that the part does not have.
     """
+    values = _table(model())
+    for layer in layers:
+        values = _merged(values, Table(layer))
     try:
-        return model.model_validate(merged(model().model_dump(), overrides))
+        return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join((part, *(str(place) for place in first["loc"])))
@@ -143,20 +179,36 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 def _insert(settings: Settings, path: str, value: Any) -> None:
     *tables, last = path.split(".")
     for table in tables:
-        inner = settings.setdefault(table, {})
-        if not isinstance(inner, dict):
-            inner = settings[table] = {}
-        settings = inner
+        inner = settings.get(table)
+        # A copy, since a mapping that was given whole is its giver's.
+        settings[table] = type(inner)(inner) if isinstance(inner, dict) else Table()
+        settings = settings[table]
     settings[last] = value
 
 
-def merged(base: Any, overrides: Any) -> Any:
-    """Lay overrides over defaults; a table that changes its `name` is another kind: start anew."""
-    if not isinstance(base, dict) or not isinstance(overrides, dict):
-        return overrides
-    if "name" in base and overrides.get("name", base["name"]) != base["name"]:
-        return overrides
-    return base | {key: merged(base.get(key), value) for key, value in overrides.items()}
+def _table(config: BaseModel) -> Table:
+    """Return a config's values, its inner configs as tables too."""
+    values = Table(config.model_dump())
+    for name in type(config).model_fields:
+        inner = getattr(config, name)
+        if isinstance(inner, BaseModel):
+            values[name] = _table(inner)
+    return values
+
+
+def _merged(base: Any, over: Any) -> Any:
+    """Lay one value over another.
+
+    A table that changes its `name` is another kind and starts anew, and a mapping that is given
+    whole replaces the one before.
+    """
+    if not isinstance(base, dict) or not isinstance(over, dict):
+        return over
+    if not isinstance(base, Table) and not isinstance(over, Table):
+        return over
+    if "name" in base and over.get("name", base["name"]) != base["name"]:
+        return Table(over)
+    return type(base)(base | {key: _merged(base.get(key), value) for key, value in over.items()})
 
 
 def _paths(models: Mapping[str, type[Config]]) -> Iterable[str]:

@@ -83,7 +83,7 @@ def walked(
     walk: Literal["slerp", "linear"],
 ) -> Tensor:
     """Walk from one image's pose to another's, with the content of a third: [N, frames, …]."""
-    from ganzoo_core.model import slerp
+    from ganzoo_core.verbs.walks import slerp
 
     code = recomposer.content(content)
     first, last = (recomposer.pose(images).mean for images in ends)

@@ -60,7 +60,7 @@ def check_prompt(options: argparse.Namespace) -> None:
         raise ConfigError("--image and --keep-rows go together: which picture, and how much of it")
     if is_prompted(options) and (options.classes or options.code):
         raise ConfigError("--class and --code are for models of classes, and --text for captions")
-    if is_prompted(options) and (len(options.seed) > 1 or options.mix):
+    if is_prompted(options) and (not isinstance(options.seed, int) or options.mix):
         raise ConfigError("--text draws images of one seed; give --seed a single number")
 
 
@@ -92,7 +92,7 @@ def drawn_of_captions(
             rows.append(
                 model.sample(
                     count,
-                    seed=options.seed[0],
+                    seed=options.seed,
                     text=text,
                     prompt=prompt,
                     batch_size=options.batch_size,
@@ -104,7 +104,7 @@ def drawn_of_captions(
             count,
             text,
             candidates=options.rerank,
-            seed=options.seed[0],
+            seed=options.seed,
             prompt=prompt,
             reranker=judge,
             batch_size=options.batch_size,

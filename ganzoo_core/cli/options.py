@@ -158,6 +158,29 @@ def numbers(text: str) -> list[int]:
     return found
 
 
+def classes(text: str) -> list[int | str]:
+    """Read classes: 7, 0-9, 1,3,5-7, or names such as cat,dog."""
+    found: list[int | str] = []
+    for part in map(str.strip, text.split(",")):
+        found += numbers(part) if _is_numeric(part) else [part]
+    return found
+
+
+def class_(text: str) -> int | str:
+    """Read one class: 7, or a name."""
+    return natural(text) if _is_numeric(text) else text.strip()
+
+
+def _is_numeric(text: str) -> bool:
+    return set(text) <= set("0123456789- ")
+
+
+def seeds(text: str) -> int | list[int]:
+    """Read the seed of a series, 7, or those of single images: 1-64, 1,3,5-7, 5-5 for one."""
+    first, dash, _ = text.strip().partition("-")
+    return numbers(text) if "," in text or (first and dash) else natural(text)
+
+
 def whole(text: str) -> int:
     """Read a whole number."""
     try:

@@ -5,7 +5,7 @@ which batch.
 """
 
 from ganzoo_core.data.clips import ClipData
-from ganzoo_core.data.compound import Domains, domains_of, joined_domains
+from ganzoo_core.data.compound import Domains, domains_of, joined_domains, named_data
 from ganzoo_core.data.images import ImageData, inspect, open_clips, open_images
 from ganzoo_core.data.order import indices
 from ganzoo_core.data.source import DataInfo
@@ -21,6 +21,7 @@ __all__ = [
     "indices",
     "inspect",
     "joined_domains",
+    "named_data",
     "open_clips",
     "open_images",
     "scored_split",

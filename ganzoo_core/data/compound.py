@@ -121,6 +121,21 @@ def joined_domains(
     return joined
 
 
+def named_data(
+    data: str | None, source: str | None, target: str | None, target_test: str | None = None
+) -> str | None:
+    """Return the one name of what was given as data or as two domains; None where nothing was.
+
+    Raises:
+        ConfigError: both were given, or only one of the domains.
+        DataError: a name has a comma.
+    """
+    joined = joined_domains(source, target, target_test)
+    if joined and data:
+        raise ConfigError("data is one set of images, source and target are two; give either")
+    return joined or data
+
+
 def renamed(name: str, rename: Callable[[str], str]) -> str:
     """Return a name in which each of the data sets that it is made of has another name."""
     if domains := domains_of(name):

@@ -1,6 +1,7 @@
 """A model folder: the layout that runs, plugins and the Hub share.
 
-config.json          pure data: variant, plugin, versions, every component with its settings
+config.json          pure data: variant, plugin, versions, every component with its settings, and
+                     the names of its classes, where they have any
 model.safetensors    the inference networks, keys prefixed by role: `generator.…`
 discriminator.safetensors   other networks, where it keeps any, in the same way
 README.md            the model card
@@ -49,7 +50,8 @@ def write_model_folder(
     kept = [role for role in model.blueprint.entry.recipe.inference if role in model.networks]
     others = [role for role in model.networks if role not in kept]
     with whole_folder(folder) as partial:
-        write_json(partial / CONFIG, model.blueprint.to_json())
+        names = {"class_names": list(model.class_names)} if model.class_names else {}
+        write_json(partial / CONFIG, model.blueprint.to_json() | names)
         _save_weights(model, kept, partial / WEIGHTS, half)
         if others:
             _save_weights(model, others, partial / DISCRIMINATOR, half)
@@ -91,7 +93,8 @@ def read_model_folder(
         CheckpointError: missing or unexpected weights, wrong shapes, or a damaged file.
         GanzooError: a plugin that it needs is missing, or the config is malformed.
     """
-    blueprint = restore(installed, read_json(folder / CONFIG), str(folder / CONFIG))
+    config = read_json(folder / CONFIG)
+    blueprint = restore(installed, config, str(folder / CONFIG))
     roles = _kept_roles(blueprint.entry.recipe, folder / WEIGHTS)
     networks = blueprint.build_networks(roles, device="meta")
     assign_weights(networks, folder / WEIGHTS, device)
@@ -101,7 +104,15 @@ def read_model_folder(
         assign_weights(others, folder / DISCRIMINATOR, device)
         networks |= others
     tokenizer = _tokenizer(networks, folder / TOKENIZER)
-    return Model(blueprint, networks, origin or Origin("folder", str(folder)), tokenizer)
+    place = origin or Origin("folder", str(folder))
+    return Model(blueprint, networks, place, tokenizer, _class_names(config, folder / CONFIG))
+
+
+def _class_names(config: Mapping[str, Any], file: Path) -> list[str]:
+    names = config.get("class_names", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CheckpointError(f"{file} is damaged: class_names must be a list of names")
+    return names
 
 
 def _kept_roles(recipe: Recipe, file: Path) -> list[str]:

@@ -7,6 +7,7 @@ checkpoints/step-…/  everything needed to go on bit for bit
 model/               the trained model in the Hub's layout
 tokenizer.json       how captions become tokens, where a network learns from them
 given.safetensors    the networks that were given with their weights, where there are any
+run.lock             held by the process that trains, empty
 """
 
 import json
@@ -31,6 +32,7 @@ from ganzoo_core.blueprint import Blueprint
 from ganzoo_core.data.compound import renamed
 from ganzoo_core.errors import InterruptedTrainingError, RunError
 from ganzoo_core.files import (
+    alone,
     discard_leftovers,
     disk_errors,
     is_leftover,
@@ -55,6 +57,7 @@ from ganzoo_core.training.given import FILE as GIVEN
 from ganzoo_core.training.given import public_model, split_name
 
 SCHEMA_VERSION = 1
+LOCK = "run.lock"
 PREVIEW_COUNT = 64
 _STEPS_BETWEEN_AGREEMENTS = 10
 """Several processes ask each other this often whether one was told to stop: each asking waits."""
@@ -122,6 +125,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.model = path / "model"
         self.tokenizer = path / TOKENIZER
+        self.lock_file = path / LOCK
 
     def refuse_to_overwrite(self) -> None:
         """Check that a new run can begin here.
@@ -140,13 +144,28 @@ class RunFolder:
                     "or choose another --out"
                 )
             # The given networks are written before run.json: alone, they are of a killed start.
-            if not all(is_leftover(its) or its.name == GIVEN for its in self.path.iterdir()):
+            others = (its for its in self.path.iterdir() if its.name not in (GIVEN, LOCK))
+            if not all(map(is_leftover, others)):
                 raise RunError(f"{self.path} is not empty and not a run; choose another --out")
 
-    def begin(self, record: Mapping[str, Any]) -> None:
-        """Make the folder and write `run.json`."""
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from training here; the lock ends with this process, however it may.
+
+        Raises:
+            RunError: another process trains here.
+        """
         with disk_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
+        busy = (
+            f"{self.path} is being trained by another process; wait until it ends, or stop it and "
+            f"go on with: ganzoo train --resume {self.path}"
+        )
+        with alone(self.lock_file, busy):
+            yield
+
+    def begin(self, record: Mapping[str, Any]) -> None:
+        """Write `run.json`."""
         write_json(self.record_file, record)
 
     def record(self) -> dict[str, Any]:
@@ -241,6 +260,7 @@ def train(
     data: DataChoice,
     observer: Observer,
     tokenizer: Tokenizer | None = None,
+    class_names: Sequence[str] = (),
 ) -> Model:
     """Step the engine to the end of its run, writing the run's folder on the way.
 
@@ -324,7 +344,7 @@ def train(
     for network in networks.values():
         # As loading makes them, so that both draw the same to the last bit.
         network.to(memory_format=torch.contiguous_format).requires_grad_(False).eval()
-    model = Model(blueprint, networks, Origin("run", str(folder.model)), tokenizer)
+    model = Model(blueprint, networks, Origin("run", str(folder.model)), tokenizer, class_names)
     if leads:
         write_model_folder(
             model, folder.model, _card(engine, folder.record()["command"], data, clock.seconds())

@@ -62,6 +62,16 @@ def test_a_range_of_seeds_gives_one_image_a_seed(
 OUT = ("--out", "one")
 
 
+def test_a_range_of_one_seed_is_one_image(ganzoo_here: GanzooHere, styled: Path) -> None:
+    said = ganzoo_here("sample", styled, "--seed", "5-5", "--out", "range", "--json")
+    assert (said.json["count"], said.json["seed"]) == (1, [5])
+    assert ganzoo_here("sample", styled, "--seed", "5", "-n", "1", *OUT).code == 0
+    assert Path("range/000.png").read_bytes() == Path("one/000.png").read_bytes()
+    refused = ganzoo_here("sample", styled, "--seed", "5-5", "-n", "2")
+    assert refused.code == 2
+    assert "--seed names 1 images" in refused.err
+
+
 def test_the_mixing_figure_has_its_sources_at_its_borders(
     ganzoo_here: GanzooHere, styled: Path
 ) -> None:

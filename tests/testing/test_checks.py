@@ -74,6 +74,22 @@ def config(body: str) -> dict[str, str]:
     return subclass("NetworkConfig", body)
 
 
+def claiming(metric: str) -> dict[str, Any]:
+    """Declare a claim with a small run."""
+    run = {"steps": 2}
+    claim = {
+        "name": "toy-claim",
+        "metric": metric,
+        "data": "digits",
+        "value": 1.0,
+        "better": "lower",
+        "source": "table 1",
+        "small": run,
+        "why_not": "The paper's budget is more than a toy is worth.",
+    }
+    return variant(claims=[claim])
+
+
 DEFECTS = {
     "a key that the schema does not know": Defect(
         "manifest_is_valid", DISTRIBUTION, "malformed at variants.0.speed", variant(speed=3)
@@ -766,6 +782,15 @@ DEFECTS = {
             """
         ),
     ),
+    "a claim of a metric that nobody measures": Defect(
+        "claims_can_be_measured",
+        "toy",
+        "toy-claim of toy names 'fidd'; did you mean 'fid'?",
+        claiming("fidd"),
+    ),
+    "a claim of what the model cannot do": Defect(
+        "claims_can_be_measured", "toy", "needs one that can translate", claiming("translation-l1")
+    ),
     "a memory that is not in the state": Defect(
         "resume_equals_straight_run",
         "toy",
@@ -810,6 +835,22 @@ def test_every_check_has_a_plugin_that_it_catches(install: Install) -> None:
     install()
     checks = {(case.check, kind_of(case.subject)) for case in cases_of(DISTRIBUTION)}
     assert checks == {(defect.check, kind_of(defect.subject)) for defect in DEFECTS.values()}
+
+
+def test_a_claim_of_a_metric_that_exists_is_right(install: Install) -> None:
+    install(**claiming("fid"))
+    assert result_of("claims_can_be_measured", "toy").status == "passed"
+
+
+def test_without_a_run_a_claim_may_name_what_ganzoo_does_not_measure(install: Install) -> None:
+    change = claiming("human judgement")
+
+    def without_run(manifest: dict[str, Any]) -> None:
+        change["change"](manifest)
+        del manifest["variants"][0]["claims"][0]["small"]
+
+    install(change=without_run)
+    assert result_of("claims_can_be_measured", "toy").status == "not applicable"
 
 
 def test_a_sound_plugin_passes_every_check(install: Install) -> None:

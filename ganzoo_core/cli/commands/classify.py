@@ -1,10 +1,12 @@
 """Name what images show, by a trained model that knows classes.
 
 The input is an image or a folder of images, of any sizes: each is fitted to the model as training
-fits its data. Classes are numbers, in the order of the data that the model learned from.
+fits its data. Classes have the names that they had in the data that the model learned from, and
+are else numbers in the order of these.
 """
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from ganzoo_core.cli.options import add_device, add_json, add_model, image_files, path, positive
@@ -69,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
                 best = probable.topk(min(options.top, probable.shape[1]))
                 for file, shares, numbers in zip(read, *best, strict=True):
                     pairs = zip(numbers.tolist(), shares.tolist(), strict=True)
-                    classes = [{"class": n, "probability": p} for n, p in pairs]
+                    classes = [_found(n, p, model.class_names) for n, p in pairs]
                     named.append({"file": str(file), "classes": classes})
             if progress:
                 progress(min(start + BATCH, len(files)), len(files))
@@ -85,5 +87,10 @@ def run(options: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
+def _found(number: int, probability: float, names: Sequence[str]) -> dict[str, Any]:
+    named = {"name": names[number]} if number < len(names) else {}
+    return {"class": number, **named, "probability": probability}
+
+
 def _shown(found: dict[str, Any]) -> str:
-    return f"{found['class']} ({found['probability']:.1%})"
+    return f"{found.get('name', found['class'])} ({found['probability']:.1%})"

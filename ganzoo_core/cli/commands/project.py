@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ganzoo_core.cli.options import add_device, add_json, add_model, natural, path, positive
+from ganzoo_core.cli.options import add_device, add_json, add_model, class_, natural, path, positive
 from ganzoo_core.cli.render import print_json
 from ganzoo_core.errors import UnsupportedError
 
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave the layers' noise as the seed draws it instead of looking for it too",
     )
     parser.add_argument(
-        "--class", dest="label", type=natural, metavar="CLASS", help="of a conditional model"
+        "--class", dest="label", type=class_, metavar="CLASS", help="of a conditional model"
     )
     parser.add_argument("--seed", type=natural, default=0, help="of all that is drawn (default 0)")
     parser.add_argument(

@@ -32,10 +32,12 @@ from ganzoo_core.cli.options import (
     add_json,
     add_model,
     add_rendering,
+    classes,
     numbers,
     path,
     positive,
     rendering_of,
+    seeds,
 )
 from ganzoo_core.cli.render import print_json
 from ganzoo_core.errors import ConfigError
@@ -75,8 +77,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--count", type=positive, help="how many (default 64)")
     parser.add_argument(
         "--seed",
-        type=numbers,
-        default=[0],
+        type=seeds,
+        default=0,
         metavar="SEEDS",
         help="of the series (default 0), or 1-64 for an image of each seed",
     )
@@ -88,9 +90,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--class",
         dest="classes",
-        type=numbers,
+        type=classes,
         metavar="CLASSES",
-        help="of a conditional model: 7, 0-9 or 1,3,5 in turn",
+        help="of a conditional model: 7, 0-9 or 1,3,5 in turn, or names: cat,dog",
     )
     parser.add_argument(
         "--code",
@@ -154,7 +156,7 @@ def run(options: argparse.Namespace) -> int:
     said |= {
         "out": str(out),
         "count": len(drawn),
-        "seed": options.seed if len(options.seed) > 1 else options.seed[0],
+        "seed": options.seed,
         "shape": list(drawn.shape),
     }
     return _told(said, options)
@@ -168,7 +170,7 @@ def _told(said: dict[str, Any], options: argparse.Namespace) -> int:
     if "report" in said:
         for title, reason in said["left_out"].items():
             print(f"not shown: {title}: {reason}")
-        print(f"{len(said['shown'])} parts of seed {options.seed[0]}: {said['report']}")
+        print(f"{len(said['shown'])} parts of seed {options.seed}: {said['report']}")
     for caption in said.get("captions", []):
         scores = ", ".join(f"{score:.3f}" for score in caption["scores"])
         print(f"{caption['text']}: the best of {caption['candidates']}, scores {scores}")
@@ -193,9 +195,8 @@ def _check_report(options: argparse.Namespace, out: "Path | None") -> None:
 
 def _check_choices(options: argparse.Namespace) -> None:
     """Refuse choices that contradict each other."""
-    several = len(options.seed) > 1
     if options.mix:
-        taken = {"--code": options.code, "--seed": options.seed != [0], "-n": options.count}
+        taken = {"--code": options.code, "--seed": options.seed != 0, "-n": options.count}
         named = [name for name, given in taken.items() if given]
         if named:
             raise ConfigError(f"--mix names its own images by their seeds; leave {named[0]} out")
@@ -203,20 +204,23 @@ def _check_choices(options: argparse.Namespace) -> None:
             raise ConfigError("--mix mixes images of one class; give --class a single one")
     elif options.layers:
         raise ConfigError("--layers says whose styles are mixed; give --mix ROWSEEDS COLSEEDS too")
-    if several and options.count not in (None, len(options.seed)):
+    if isinstance(options.seed, int):
+        return
+    if options.count not in (None, len(options.seed)):
         raise ConfigError(
             f"--seed names {len(options.seed)} images, one a seed, and -n {options.count}; leave "
             "-n out"
         )
-    if several and options.report:
+    if options.report:
         raise ConfigError("a report is of one series; give --seed a single number")
 
 
 def _seeds(options: argparse.Namespace) -> str:
     if options.mix:
         return "mixed styles"
-    seeds = options.seed
-    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+    if isinstance(options.seed, int):
+        return f"seed {options.seed}"
+    return f"seeds {options.seed[0]} to {options.seed[-1]}"
 
 
 def _reported(model: "Model", options: argparse.Namespace) -> dict[str, Any]:
@@ -230,7 +234,7 @@ def _reported(model: "Model", options: argparse.Namespace) -> dict[str, Any]:
             options.report,
             data=options.data,
             count=options.count or COUNT,
-            seed=options.seed[0],
+            seed=options.seed,
             batch_size=options.batch_size,
             split=options.split,
             data_root=options.data_root,
@@ -260,14 +264,13 @@ def _drawn(
             **rendering,
         )
         return grid.flatten(0, 1), grid.shape[1]
-    several = len(options.seed) > 1
-    seed = options.seed if several else options.seed[0]
-    count = len(options.seed) if several else options.count or COUNT
+    seed: int | list[int] = options.seed
+    count = (options.count or COUNT) if isinstance(seed, int) else len(seed)
     codes = dict(_values(text, model) for text in options.code)
     if any(len(values) > 1 for values in codes.values()):
         if its and len(its) > 1:
             raise ConfigError("--code moves a code for one class; give --class a single one")
-        if several or rendering != RENDERED:
+        if not isinstance(seed, int) or rendering != RENDERED:
             raise ConfigError(
                 "a grid of codes is of one seed and of all noise; leave --truncation, --cutoff, "
                 "--noise and further seeds out"
@@ -275,7 +278,7 @@ def _drawn(
         rows = model.traverse(
             codes,
             count=min(count, 8),
-            seed=options.seed[0],
+            seed=seed,
             labels=its[0] if its else None,
         )
         return rows.flatten(0, 1), rows.shape[1]

@@ -8,8 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
 from ganzoo_core.data import open_images
 from ganzoo_core.errors import InterruptedTrainingError, RunError, UnknownNameError
 from ganzoo_core.evaluation.comparison.budget import parse_budget
@@ -21,7 +19,7 @@ from ganzoo_core.evaluation.comparison.records import PLAN, Asked, Plan, read_ou
 from ganzoo_core.evaluation.comparison.running import Work, forget_failure, run_here
 from ganzoo_core.evaluation.comparison.summary import Comparison, summarise, written
 from ganzoo_core.evaluation.comparison.table import write_csv
-from ganzoo_core.files import disk_errors, is_leftover, write_json
+from ganzoo_core.files import alone, disk_errors, is_leftover, write_json
 from ganzoo_core.plugins import read_installed
 from ganzoo_core.settings import differences
 from ganzoo_core.training.processes import find_device
@@ -174,18 +172,11 @@ def _alone(out: Path) -> Iterator[None]:
     """Keep a second process out of the folder while this one works in it."""
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / _LOCK, timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise RunError(
-                f"{out} is being worked on by another ganzoo compare; wait for it, or choose "
-                "another --out"
-            ) from None
-    try:
+    busy = (
+        f"{out} is being worked on by another ganzoo compare; wait for it, or choose another --out"
+    )
+    with alone(out / _LOCK, busy):
         yield
-    finally:
-        lock.release()
 
 
 def _versions() -> dict[str, str]:

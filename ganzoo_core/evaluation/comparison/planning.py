@@ -36,9 +36,11 @@ from ganzoo_core.evaluation.measures import MEASURES
 from ganzoo_core.model import Model
 from ganzoo_core.plugins import Installed, Variant, load_plugin
 from ganzoo_core.plugins.schema import VariantEntry
-from ganzoo_core.settings import Settings, accepted, checked, distributed, flattened, merged
+from ganzoo_core.settings import Settings, accepted, by_path, checked, distributed
 from ganzoo_core.training.batches import ImageBatches
+from ganzoo_core.training.clips import wants_clips
 from ganzoo_core.training.engine import batch_size_of
+from ganzoo_core.training.opening import check_data, with_epochs
 from ganzoo_core.training.processes import Processes, find_device
 from ganzoo_core.training.run import DataChoice, Logged, Observer
 from ganzoo_core.training.settings import TrainingSettings
@@ -93,7 +95,7 @@ def ask(
         for key in metrics or [""]:
             if key not in MEASURES:
                 raise UnknownNameError("metric", key, MEASURES)
-    chosen: Settings = to_jsonable_python(flattened(settings))
+    chosen: Settings = to_jsonable_python(by_path(settings))
     for path in chosen:
         if path.removeprefix("training.") in DECIDED:
             raise ConfigError(
@@ -285,11 +287,11 @@ def _fixed(
     plugin, its_name = installed.component(kind, name)
     hooks = load_plugin(plugin)
     models = {role: hooks.config(kind, its_name)}
-    handed: Settings = {}
-    for layer in layers:
-        its = {path: value for path, value in layer.items() if _applies(path, models)}
-        handed = merged(handed, distributed(its, models)[role])
-    return Component(kind, its_name, hooks, checked(role, models[role], handed))
+    handed = [
+        distributed({k: v for k, v in layer.items() if _applies(k, models)}, models)[role]
+        for layer in layers
+    ]
+    return Component(kind, its_name, hooks, checked(role, models[role], *handed))
 
 
 # One variant's recipe
@@ -405,7 +407,12 @@ def _largest_first(roles: Sequence[str]) -> list[frozenset[str]]:
 def _check_data(blueprint: Blueprint, data: ImageData, settings: TrainingSettings) -> None:
     """Refuse data that a variant cannot learn from, such as unlabelled ones or too few."""
     trainer = blueprint.build_trainer(blueprint.build_networks(device="meta"))
-    zoo.check_data(trainer, data, blueprint.entry.name)
+    if wants_clips(trainer):
+        raise DataError(
+            f"{blueprint.entry.name} learns from videos, and {data.name} is taken as single images "
+            "here; train it by itself, with: ganzoo train"
+        )
+    check_data(trainer, data, blueprint.entry.name)
     alone = Processes("cpu")
     largest = max(batch_size_of(stage, settings) for stage in trainer.stages())
     ImageBatches(data, largest, 0, alone, labelled=trainer.labelled, other=trainer.other)
@@ -485,7 +492,7 @@ def _steps(
     budget: Budget, blueprint: Blueprint, choice: DataChoice, info: DataInfo, speed: float | None
 ) -> int:
     if budget.unit == "epochs":
-        return zoo.with_epochs(blueprint, choice, budget.amount, info).training.steps
+        return with_epochs(blueprint, choice, budget.amount, info).training.steps
     if speed is None:
         return int(budget.amount)
     return min(max(1, int(budget.amount / speed)), 10**9)
@@ -573,4 +580,4 @@ def _short_names(variants: Sequence[Variant]) -> list[str]:
 
 def _recorded_settings(blueprint: Mapping[str, Any]) -> Settings:
     configs = {part: its["config"] for part, its in blueprint["components"].items()}
-    return flattened(configs | {"training": blueprint["training"]})
+    return by_path(configs | {"training": blueprint["training"]})

@@ -26,6 +26,7 @@ OF_COMPONENTS = (
 
 OF_VARIANTS = (
     variants.recipe_resolves,
+    variants.claims_can_be_measured,
     variants.verbs_are_true,
     variants.image_sizes_are_true,
     variants.config_round_trips,

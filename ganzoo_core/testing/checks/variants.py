@@ -20,7 +20,8 @@ from ganzoo_core.components import (
     Predictor,
     Step,
 )
-from ganzoo_core.errors import ConfigError
+from ganzoo_core.errors import ConfigError, suggestion
+from ganzoo_core.evaluation.measures import MEASURES
 from ganzoo_core.hub.folder import read_model_folder, write_model_folder
 from ganzoo_core.model import Model
 from ganzoo_core.plugins.schema import Settings
@@ -71,6 +72,25 @@ def recipe_resolves(variant: VariantSubject) -> None:
             raise NotKeptError(
                 "a phase must train networks of the recipe, and the trainer of "
                 f"{variant.title} trains {sorted(unknown)[0]!r}, which is none"
+            )
+
+
+def claims_can_be_measured(variant: VariantSubject) -> None:
+    """Each claim with a run names a metric that exists, of something that the model can do."""
+    claims = [claim for claim in variant.entry.claims if claim.full or claim.small]
+    if not claims:
+        raise NotApplicableError("no claim of the variant has a run")
+    for claim in claims:
+        measure = MEASURES.get(claim.metric)
+        if measure is None:
+            raise NotKeptError(
+                f"a claim with a run must name a metric of ganzoo evaluate, and {claim.name} of "
+                f"{variant.title} names {claim.metric!r}; {suggestion(claim.metric, MEASURES)}"
+            )
+        if measure.verb not in variant.entry.verbs:
+            raise NotKeptError(
+                f"a claim with a run must be of what the model can do, and {claim.name} of "
+                f"{variant.title} needs one that can {measure.verb}"
             )
 
 
