@@ -11,7 +11,7 @@ from ganzoo_plugin_aae.trainer import half_squared_error, nearness
 
 import ganzoo_core as zoo
 from ganzoo_core.blueprint import draw_up
-from ganzoo_core.components import Batch, JointNoise, Progress, Step, drawing_from
+from ganzoo_core.components import Batch, JointNoise, Parts, Progress, Step, drawing_from
 from ganzoo_core.data import open_images
 from ganzoo_core.errors import ConfigError, UnsupportedError
 from ganzoo_core.plugins import read_installed
@@ -205,9 +205,8 @@ def test_a_loss_that_is_no_game_is_refused():
     recipe = tiny("aae")
     networks = recipe.build_networks()
     trainer = recipe.build_trainer(networks)
-    parts = type("Parts", (), {"networks": networks, "loss": None, "regularizers": ()})()
     with pytest.raises(UnsupportedError, match="adversarial loss"):
-        type(trainer)(trainer.config, parts)
+        type(trainer)(trainer.config, Parts(networks))
 
 
 # Labels that shape the prior (section 2.3).
