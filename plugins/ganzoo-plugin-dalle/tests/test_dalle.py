@@ -608,7 +608,7 @@ def test_a_published_clip_without_its_library_is_refused(monkeypatch):
     with pytest.raises(ConfigError, match="pip install ganzoo-plugin-dalle"):
         clip.published("openai/clip-vit-base-patch32")
     monkeypatch.setitem(sys.modules, "open_clip", None)
-    with pytest.raises(ConfigError, match="open_clip_torch"):
+    with pytest.raises(ConfigError, match="needs the library open_clip; install it"):
         clip.published("timm/ViT-B-16-SigLIP")
 
 

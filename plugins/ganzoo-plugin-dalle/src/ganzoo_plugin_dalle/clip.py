@@ -165,7 +165,8 @@ def _of_open_clip(name: str) -> Published:
         import open_clip
     except ImportError:
         raise ConfigError(
-            f"{name} needs the library open_clip; install it with: pip install open_clip_torch"
+            f"{name} needs the library open_clip; install it with: "
+            "pip install ganzoo-plugin-dalle[clip]"
         ) from None
     try:
         network, transform = open_clip.create_model_from_pretrained(f"hf-hub:{name}")
