@@ -14,6 +14,7 @@ from torch.nn import functional
 from ganzoo_core.components import ImageNoise, MappedGenerator, drawing_from
 from ganzoo_core.errors import DataError, HubError, UnsupportedError
 from ganzoo_core.files import whole_file
+from ganzoo_core.stopping import StopSignals
 
 if TYPE_CHECKING:
     from ganzoo_core.evaluation.features import Features
@@ -148,8 +149,10 @@ def project(
         name = features.name if features else PIXELS
         return Projection(image[0].float().cpu(), style, maps, distance, name, done)
 
-    try:
+    with StopSignals() as stop:
         for step in range(steps):
+            if stop.number and done:
+                break
             share = step / steps
             adam.param_groups[0]["lr"] = RATE * _ramp(share)
             jitter = JITTER * spread * max(0.0, 1 - share / CALM) ** 2
@@ -168,9 +171,6 @@ def project(
             done = step + 1
             if observe:
                 observe(done, steps, float(distance.detach()), standing)
-    except KeyboardInterrupt:
-        if not done:
-            raise
     return standing()
 
 

@@ -16,13 +16,11 @@ import platform
 import shlex
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -45,6 +43,7 @@ from ganzoo_core.hub.folder import write_model_folder
 from ganzoo_core.hub.origin import Origin
 from ganzoo_core.model import Model
 from ganzoo_core.settings import differences
+from ganzoo_core.stopping import StopSignals
 from ganzoo_core.text import FILE as TOKENIZER
 from ganzoo_core.text import Tokenizer
 from ganzoo_core.training.checkpoints import (
@@ -312,7 +311,7 @@ def train(
         saved_at = engine.steps_done
 
     clock.restart()
-    with _StopSignals() as stop:
+    with StopSignals() as stop:
         while engine.steps_done < settings.steps:
             engine.step()
             step = engine.steps_done
@@ -367,7 +366,7 @@ def _due(step: int, every: int, last: bool) -> bool:
     return last or bool(every and step % every == 0)
 
 
-def _asked_to_stop(engine: Engine, stop: "_StopSignals") -> bool:
+def _asked_to_stop(engine: Engine, stop: StopSignals) -> bool:
     if engine.processes.count == 1:
         return stop.number != 0
     if engine.steps_done % _STEPS_BETWEEN_AGREEMENTS:
@@ -416,30 +415,6 @@ class _Clock:
             images_per_second=round(speed, 1),
             seconds=round(self.seconds(), 3),
         )
-
-
-class _StopSignals:
-    """Ctrl-C and SIGTERM end training after the step at hand; a second Ctrl-C ends it at once."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> "_StopSignals":
-        # Python lets only the main thread handle signals.
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.number and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.number = number
 
 
 def _card(engine: Engine, command: Sequence[str], data: DataChoice, seconds: float) -> Card:
