@@ -1,5 +1,6 @@
 import copy
 import math
+import signal
 from dataclasses import replace
 
 import pytest
@@ -407,7 +408,7 @@ def test_an_interrupted_projection_leaves_what_it_has():
 
     def observe(done, steps, distance, standing):
         if done == 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     found = model.project(torch.zeros(1, 16, 16), steps=50, observe=observe)
     assert found.steps == 2
