@@ -113,6 +113,16 @@ class Tokenizer:
             tokens[row, : len(its)] = torch.tensor(its, dtype=torch.int64)
         return tokens
 
+    def unread(self, caption: str, length: int) -> list[str]:
+        """Return what `encode` loses of a caption, in clauses: its end, and unknown characters."""
+        ids = self._tokenizer.encode(caption).ids
+        lost = []
+        if len(ids) > length:
+            lost.append(f"its end is left out, from {self.decode(ids[length:]).strip()!r} on")
+        if self._tokenizer.token_to_id(UNKNOWN) in ids:
+            lost.append("it has characters that no caption had in training")
+        return lost
+
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the text of tokens, as far as they tell it."""
         return str(self._tokenizer.decode([token for token in tokens if token]))

@@ -116,6 +116,7 @@ def drawn_of_captions(
         captions.append(its | {"numbers": best.numbers.tolist()})
     said: dict[str, Any] = {"text": options.text} if options.text else {}
     said |= {"captions": captions} if captions else {}
+    said |= {"unread": unread} if (unread := _unread(model, options.text or [])) else {}
     return torch.cat(rows), count if len(texts) > 1 else None, said
 
 
@@ -142,6 +143,20 @@ def reranker_of(model: "Model", name: str) -> "Reranker | Model":
             "or name a published one, such as hub:openai/clip-vit-base-patch32"
         )
     return reranker
+
+
+def _unread(model: "Model", texts: list[str]) -> list[str]:
+    """Return a sentence for everything that the model does not read of the texts."""
+    from ganzoo_core.text import text_shape
+
+    shape = text_shape(model.networks)
+    if shape is None or model.tokenizer is None:
+        return []
+    return [
+        f"{model.variant} does not read all of {text!r}: {lost}"
+        for text in texts
+        for lost in model.tokenizer.unread(text, shape[1])
+    ]
 
 
 def _picture(model: "Model", options: argparse.Namespace) -> "Tensor":

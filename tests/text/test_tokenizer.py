@@ -34,6 +34,14 @@ def test_what_is_longer_is_cut_off(tokenizer):
     assert torch.equal(tokenizer.encode(["a red square above a blue circle"], 3), whole[:, :3])
 
 
+def test_what_is_lost_of_a_caption_can_be_told(tokenizer):
+    assert tokenizer.unread("a red circle", 8) == []
+    (cut,) = tokenizer.unread("a red square above a blue circle", 3)
+    assert "from 'above a blue circle' on" in cut
+    (unknown,) = tokenizer.unread("a 🐈 circle", 8)
+    assert "characters that no caption had" in unknown
+
+
 def test_case_does_not_matter(tokenizer):
     one, other = tokenizer.encode(["A RED circle", "a red circle"], 6)
     assert torch.equal(one, other)

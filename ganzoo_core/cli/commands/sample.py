@@ -18,6 +18,7 @@ given as well.
 """
 
 import argparse
+import sys
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -171,6 +172,8 @@ def _told(said: dict[str, Any], options: argparse.Namespace) -> int:
         for title, reason in said["left_out"].items():
             print(f"not shown: {title}: {reason}")
         print(f"{len(said['shown'])} parts of seed {options.seed}: {said['report']}")
+    for sentence in said.get("unread", []):
+        print(f"note: {sentence}", file=sys.stderr)
     for caption in said.get("captions", []):
         scores = ", ".join(f"{score:.3f}" for score in caption["scores"])
         print(f"{caption['text']}: the best of {caption['candidates']}, scores {scores}")
