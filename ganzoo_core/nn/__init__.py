@@ -4,6 +4,7 @@ from ganzoo_core.nn.batch_norm import SyncedBatchNorm, synced
 from ganzoo_core.nn.dropout import Dropout
 from ganzoo_core.nn.equalized import EqualizedConv2d, EqualizedLinear
 from ganzoo_core.nn.gaussian_noise import GaussianNoise
+from ganzoo_core.nn.initial import init_normal
 from ganzoo_core.nn.minibatch import MinibatchStddev
 from ganzoo_core.nn.pixel_norm import PixelNorm
 
@@ -15,5 +16,6 @@ __all__ = [
     "MinibatchStddev",
     "PixelNorm",
     "SyncedBatchNorm",
+    "init_normal",
     "synced",
 ]

@@ -19,7 +19,7 @@ from ganzoo_core.components import (
     Noise,
     NoisyModule,
 )
-from ganzoo_core.nn import Dropout, GaussianNoise
+from ganzoo_core.nn import Dropout, GaussianNoise, init_normal
 from ganzoo_plugin_aae import priors
 from ganzoo_plugin_aae.config import (
     ClassesDecoderConfig,
@@ -65,7 +65,7 @@ class AAEEncoder(Encoder):
         self.hidden = _encoder_layers(config, extra)
         outputs = config.latent_size * (2 if self.gaussian else 1)
         self.to_code = _last(config, outputs)
-        _init_normal(self, config.init_deviation)
+        init_normal(self, config.init_deviation)
 
     def forward(self, images: Tensor) -> Code:
         """Encode images [N, C, H, W] in [-1, 1]: a code [N, latent_size]."""
@@ -85,7 +85,7 @@ class _LabelEncoder(Encoder):
         self.hidden = _encoder_layers(config, 0)
         self.to_logits = _last(config, labels)
         self.to_style = _last(config, config.latent_size)
-        _init_normal(self, config.init_deviation)
+        init_normal(self, config.init_deviation)
 
     def parts(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits of y and the style z of images [N, C, H, W]."""
@@ -146,7 +146,7 @@ class _PerceptronDecoder(Generator):
         super().__init__()
         self.image_shape = _image_shape(config)
         self.layers = _perceptron(inputs, config.width, math.prod(self.image_shape))
-        _init_normal(self, config.init_deviation)
+        init_normal(self, config.init_deviation)
 
     def images(self, inputs: Tensor) -> Tensor:
         """Make images [N, C, H, W] in [-1, 1]."""
@@ -258,7 +258,7 @@ class AAEDiscriminator(CodeDiscriminator):
         super().__init__()
         self.latent_shape = (config.latent_size,)
         self.layers = _perceptron(config.latent_size, config.width, 1)
-        _init_normal(self, config.init_deviation)
+        init_normal(self, config.init_deviation)
 
     def forward(self, codes: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         """Judge codes [N, latent_size]: logits [N]."""
@@ -273,7 +273,7 @@ class AAELabelledDiscriminator(CodeDiscriminator):
         self.latent_shape = (config.latent_size,)
         self.classes = config.classes
         self.layers = _perceptron(config.latent_size + config.classes + 1, config.width, 1)
-        _init_normal(self, config.init_deviation)
+        init_normal(self, config.init_deviation)
 
     def forward(self, codes: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         """Judge codes [N, latent_size]: logits [N].
@@ -297,7 +297,7 @@ class AAELabelDiscriminator(CodeDiscriminator):
             size = config.clusters
         self.latent_shape = (size,)
         self.layers = _perceptron(size, config.width, 1)
-        _init_normal(self, config.init_deviation)
+        init_normal(self, config.init_deviation)
 
     def forward(self, codes: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         """Judge label parts [N, classes or clusters]: logits [N]."""
@@ -361,13 +361,6 @@ def _last(config: InputConfig, outputs: int) -> nn.Sequential:
     if config.batch_normalization:
         layers.append(nn.BatchNorm1d(outputs))
     return nn.Sequential(*layers)
-
-
-def _init_normal(network: nn.Module, deviation: float) -> None:
-    for layer in network.modules():
-        if isinstance(layer, nn.Linear):
-            nn.init.normal_(layer.weight, 0, deviation)
-            nn.init.zeros_(layer.bias)
 
 
 ENCODERS: dict[str, Callable[[Any], Encoder]] = {

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ganzoo_core.components import Discriminator, DiscriminatorOutput, Generator
 from ganzoo_core.errors import UnsupportedError
-from ganzoo_core.nn import Dropout, GaussianNoise
+from ganzoo_core.nn import Dropout, GaussianNoise, init_normal
 from ganzoo_plugin_acgan.config import ACGANDiscriminatorConfig, ACGANGeneratorConfig
 
 SMALLEST = 4
@@ -32,7 +32,7 @@ class ACGANGenerator(Generator):
             self.layers.append(nn.ReLU())
         self.layers.append(_doubling(maps[-1], config.channels))
         self.layers.append(nn.Tanh())
-        _init_normal(self)
+        init_normal(self)  # appendix A
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Make images [N, C, H, W] in [-1, 1] of latents [N, latent_size] and labels [N]."""
@@ -68,7 +68,7 @@ class ACGANDiscriminator(Discriminator):
                 self.features.append(GaussianNoise(config.activation_noise))
             self.features.append(Dropout(config.dropout))
         self.to_logits = nn.Linear(maps[-1] * SMALLEST**2, 1 + config.classes)
-        _init_normal(self)
+        init_normal(self)  # appendix A
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         """Judge images [N, C, H, W] in [-1, 1]: logits [N], and heads["class"] [N, classes]."""
@@ -84,12 +84,3 @@ def _doublings(image_size: int) -> int:
 
 def _doubling(inputs: int, outputs: int) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(inputs, outputs, 5, 2, 2, output_padding=1)
-
-
-def _init_normal(network: nn.Module) -> None:
-    """Draw weights from N(0, 0.02) and begin biases at 0 (appendix A)."""
-    for layer in network.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(layer.weight, 0, 0.02)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)

@@ -5,13 +5,13 @@ Convolutions that a normalisation follows have no bias: it would take it out aga
 
 from typing import Literal
 
-from ganzoo_plugin_pix2pix.layers import NearestConv2d, init_normal, normalization_of
+from ganzoo_plugin_pix2pix.layers import NearestConv2d, normalization_of
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from ganzoo_core.components import Translator
 from ganzoo_core.errors import DataError
-from ganzoo_core.nn import Dropout
+from ganzoo_core.nn import Dropout, init_normal
 from ganzoo_plugin_cyclegan.config import ResNetConfig
 
 SMALLEST = 8
@@ -40,7 +40,7 @@ class ResNet(Translator):
             [_Doubled(config, 4 * width, 2 * width), _Doubled(config, 2 * width, width)]
         )
         self.to_image = nn.Conv2d(width, config.channels, 7, padding=3, padding_mode="reflect")
-        init_normal(self)
+        init_normal(self, gains=True)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Translate images [N, C, H, W] in [-1, 1], their sides multiples of four.

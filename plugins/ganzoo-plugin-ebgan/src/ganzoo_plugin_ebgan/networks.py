@@ -10,6 +10,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from ganzoo_core.components import Discriminator, DiscriminatorOutput
+from ganzoo_core.nn import init_normal
 from ganzoo_plugin_ebgan.config import AutoencoderConfig
 
 
@@ -34,7 +35,7 @@ class AutoencodingDiscriminator(Discriminator):
             self.decoder.append(_rectifier(config.slope))
         self.decoder.append(nn.ConvTranspose2d(maps[0], config.channels, 4, 2, 1))
         self.decoder.append(nn.Tanh())
-        _init_normal(self, config.init_deviation)
+        init_normal(self, config.init_deviation)  # appendix C
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         """Judge images [N, C, H, W] in [-1, 1]: reconstructions and codes [N, maps, side, side]."""
@@ -52,12 +53,3 @@ def _maps(width: int, image_size: int) -> list[int]:
     """Return the numbers of feature maps from the image's side to the code's."""
     halvings = max(3, image_size.bit_length() - 4)
     return [width * 2**level for level in range(halvings)]
-
-
-def _init_normal(network: nn.Module, deviation: float) -> None:
-    """Draw weights from N(0, deviation²); biases begin at 0 (appendix C)."""
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(layer.weight, 0, deviation)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)

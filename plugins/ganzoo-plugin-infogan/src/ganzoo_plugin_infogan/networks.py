@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo_core.components import Discriminator, DiscriminatorOutput, Generator, Noise
+from ganzoo_core.nn import init_normal
 from ganzoo_plugin_infogan.codes import codes_of, drawn_code, recognition_size
 from ganzoo_plugin_infogan.config import InfoGANDiscriminatorConfig, InfoGANGeneratorConfig
 
@@ -35,7 +36,7 @@ class InfoGANGenerator(Generator):
             nn.ReLU(),
             nn.ConvTranspose2d(config.width, config.channels, 4, 2, 1),
         )
-        _init_normal(self)
+        init_normal(self, gains=True)  # as the authors' code
 
     def latents(self, count: int, noise: Noise) -> Tensor:
         """Draw uniform noise in [-1, 1], and each code from its prior: [count, latent_size]."""
@@ -78,7 +79,7 @@ class InfoGANDiscriminator(Discriminator):
             nn.LeakyReLU(config.slope),
             nn.Linear(config.recognition_width, sum(self.sizes)),
         )
-        _init_normal(self)
+        init_normal(self, gains=True)  # as the authors' code
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         """Judge images [N, C, H, W] in [-1, 1]: logits [N], and a head for each code.
@@ -91,14 +92,3 @@ class InfoGANDiscriminator(Discriminator):
         recognised = self.recognition(both[:, 1:]).split(self.sizes, 1)
         heads = dict(zip(self.codes, recognised, strict=True))
         return DiscriminatorOutput(both[:, 0], features, heads)
-
-
-def _init_normal(network: nn.Module) -> None:
-    """Draw weights from N(0, 0.02), and scales of normalisations around 1, as the authors' code."""
-    for layer in network.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(layer.weight, 0, 0.02)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            nn.init.normal_(layer.weight, 1, 0.02)

@@ -66,15 +66,3 @@ def normalization_of(
     if kind == "instance":
         return nn.InstanceNorm2d(maps)
     return ImageBatchNorm2d(maps) if as_trained else nn.BatchNorm2d(maps)
-
-
-def init_normal(network: nn.Module) -> None:
-    """Draw weights from N(0, 0.02), gains of normalisation from N(1, 0.02); biases begin at 0."""
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(layer.weight, 0, 0.02)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-        elif isinstance(layer, nn.BatchNorm2d):
-            nn.init.normal_(layer.weight, 1, 0.02)
-            nn.init.zeros_(layer.bias)

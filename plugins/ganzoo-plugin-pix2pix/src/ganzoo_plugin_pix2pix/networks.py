@@ -10,12 +10,11 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pad, relu
 
 from ganzoo_core.components import Discriminator, DiscriminatorOutput, Translator
-from ganzoo_core.nn import Dropout
+from ganzoo_core.nn import Dropout, init_normal
 from ganzoo_plugin_pix2pix.config import PatchGANConfig, UNetConfig, halvings
 from ganzoo_plugin_pix2pix.layers import (
     LastingDropout,
     NearestConv2d,
-    init_normal,
     normalization_of,
 )
 
@@ -46,7 +45,7 @@ class UNet(Translator):
             self.to_image = NearestConv2d(inputs, config.channels, 4)
         else:
             self.to_image = nn.ConvTranspose2d(inputs, config.channels, 4, 2, 1)
-        init_normal(self)
+        init_normal(self, gains=True)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Translate images [N, C, H, W] in [-1, 1], their sides multiples of `multiple`."""
@@ -119,7 +118,7 @@ class PatchGAN(Discriminator):
         self.to_logits = nn.Conv2d(maps[-1], 1, kernel, 1, padding)
         # With strides only, a judgement for each feature: a kernel of 4 needs a border of 3 for it.
         self.margin = (1, 0, 1, 0) if strides_only else (0, 0, 0, 0)
-        init_normal(self)
+        init_normal(self, gains=True)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         """Judge images [N, C, H, W] in [-1, 1]: logits [N, rows, columns]."""
