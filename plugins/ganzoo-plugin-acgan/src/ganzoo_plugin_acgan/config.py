@@ -42,6 +42,11 @@ class ACGANDiscriminatorConfig(Config):
 class ACGANTrainerConfig(AdversarialConfig):
     """The adversarial game with the classifier's terms, which have no weights in the paper."""
 
+    classify_fakes: bool = True
+    """Whether the discriminator learns the classes of generated images too, as in (3). Without, it
+    learns them of real images alone, and the two players cannot agree on a sign for a class that
+    no real image bears, which is how training begins otherwise."""
+
 
 CONFIGS: dict[str, type[Config]] = {
     "generator/acgan": ACGANGeneratorConfig,

@@ -19,6 +19,8 @@ class ACGANTrainer(AdversarialTrainer):
     The discriminator maximises L_S + L_C, and the generator L_C − L_S, where L_S is the game (2).
     """
 
+    config: ACGANTrainerConfig
+
     def __init__(self, config: ACGANTrainerConfig, parts: Parts) -> None:
         super().__init__(config, parts)
         if not self.generator.classes:
@@ -30,11 +32,11 @@ class ACGANTrainer(AdversarialTrainer):
     def discriminator_terms(
         self, real: DiscriminatorOutput, fake: DiscriminatorOutput, batch: Batch, fakes: Fakes
     ) -> Mapping[str, Tensor]:
-        """Return −L_C: real and generated images' part of it."""
-        return {
-            "class_real": class_loss(real, batch.labels),
-            "class_fake": class_loss(fake, fakes.labels),
-        }
+        """Return −L_C: real images' part of it, and generated images' unless that is left out."""
+        terms = {"class_real": class_loss(real, batch.labels)}
+        if self.config.classify_fakes:
+            terms["class_fake"] = class_loss(fake, fakes.labels)
+        return terms
 
     def generator_terms(self, fake: DiscriminatorOutput, fakes: Fakes) -> Mapping[str, Tensor]:
         """Return the part of −L_C that depends on the generator."""

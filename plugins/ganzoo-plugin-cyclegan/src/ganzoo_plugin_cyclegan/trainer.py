@@ -125,15 +125,19 @@ class CycleTrainer(Trainer):
             return made
         name = f"history_{domain}"
         kept = self.state.get(name, made[:0])
-        room = max(0, most - len(kept))
-        self.state[name] = kept = torch.cat([kept, made[:room]])
+        room = most - len(kept)
+        if room > 0:
+            self.state[name] = kept = torch.cat([kept, made[:room]])
+        new = made[max(0, room) :][:most]
+        if not len(new):
+            return made
+        coins = noise.uniform(len(new)).view(-1, 1, 1, 1) < 0.5
+        # No place is drawn twice in a batch, so that all of it is exchanged at once.
+        places = noise.uniform(most).argsort()[: len(new)]
+        old = kept[places]
+        kept[places] = torch.where(coins, new, old)
         shown = made.clone()
-        drawn = noise.uniform(len(made), 2)
-        for number, (coin, place) in enumerate(drawn.tolist()):
-            if number >= room and coin < 0.5:
-                chosen = int(place * most)
-                shown[number] = kept[chosen]
-                kept[chosen] = made[number]
+        shown[max(0, room) :][:most] = torch.where(coins, old, new)
         return shown
 
     def _constrain(self) -> None:
