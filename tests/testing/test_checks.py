@@ -656,6 +656,32 @@ DEFECTS = {
             """
         ),
     ),
+    "a trainer that looks at a loss": Defect(
+        "losses_never_wait",
+        "toy",
+        "that of the phase 'discriminator' of toy does (item)",
+        trainer(
+            """
+            def loss(self, phase, batch, step):
+                losses = super().loss(phase, batch, step)
+                if phase.name == 'discriminator' and losses.total.item() < 0:
+                    raise ValueError('a discriminator has no negative loss')
+                return losses
+            """
+        ),
+    ),
+    "a trainer that chooses images by a mask": Defect(
+        "losses_never_wait",
+        "toy",
+        "does (a mask as an index)",
+        trainer(
+            """
+            def loss(self, phase, batch, step):
+                batch.images[batch.images.mean((1, 2, 3)) > 2] *= 0.5
+                return super().loss(phase, batch, step)
+            """
+        ),
+    ),
     "a generator's step that reaches the discriminator": Defect(
         "phases_train_their_networks_only",
         "toy",

@@ -38,6 +38,7 @@ OF_VARIANTS = (
     variants.generator_exports,
     training.phases_train_their_networks_only,
     training.passes_as_declared,
+    training.losses_never_wait,
     training.loss_falls,
     training.resume_equals_straight_run,
 )

@@ -1,5 +1,6 @@
 """What a variant's trainer keeps: who learns, on what, at what cost, and where it left off."""
 
+import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,16 +20,20 @@ from ganzoo_core.components import (
     Losses,
     Phase,
     Progress,
+    Stage,
     Step,
     Trainer,
     drawing_from,
 )
+from ganzoo_core.testing.checks.watching import Waits
 from ganzoo_core.testing.passes import count_passes
 from ganzoo_core.testing.report import NotKeptError
 from ganzoo_core.testing.subjects import VariantSubject, batches_for, engine_of, noise_of
 from ganzoo_core.training.checkpoints import read_newest_checkpoint, write_checkpoint
 from ganzoo_core.training.engine import Engine, batch_size_of, stage_ends
 
+LONG = 1000
+"""Steps of a training that gives every stage some."""
 STEPS_A_STAGE = 4
 DESCENT_STEPS = 30
 FALL = 1e-3
@@ -39,11 +44,7 @@ AGREEMENT = 0.02
 
 def phases_train_their_networks_only(variant: VariantSubject) -> None:
     """Each phase trains its networks, and gives exactly no gradient to any other."""
-    long_enough = 1000
-    engine = engine_of(variant.blueprint(steps=long_enough))
-    ends = stage_ends(engine.stages, engine.settings)
-    for stage, start in zip(engine.stages, (0, *ends), strict=False):
-        engine.steps_done = start
+    for stage, engine in _at_every_stage(variant):
         with _watching_phases(engine, variant.title) as learned:
             engine.step()
             engine.step()
@@ -76,6 +77,15 @@ def passes_as_declared(variant: VariantSubject) -> None:
                 f"a step must cost what passes() declares, and one of {variant.title} costs the "
                 f"{role} {passes:.4g} forward-equivalents where {declared[role]:.4g} are declared"
             )
+
+
+def losses_never_wait(variant: VariantSubject) -> None:
+    """Computing a loss never makes the program wait for the device."""
+    for stage, engine in _at_every_stage(variant):
+        engine.step()  # What is made once may take its time.
+        with _watching_waits(engine, variant.title):
+            for _ in range(math.lcm(*(phase.every for phase in stage.phases))):
+                engine.step()
 
 
 def loss_falls(variant: VariantSubject) -> None:
@@ -134,6 +144,42 @@ def resume_equals_straight_run(variant: VariantSubject) -> None:
             f"{variant.title} differs; keep what lasts between steps in the trainer's state or in "
             "buffers"
         )
+
+
+def _at_every_stage(variant: VariantSubject) -> Iterator[tuple[Stage, Engine]]:
+    """Give an engine of the variant's where each of its stages begins, with many steps to go."""
+    engine = engine_of(variant.blueprint(steps=LONG))
+    ends = stage_ends(engine.stages, engine.settings)
+    for stage, start in zip(engine.stages, (0, *ends), strict=False):
+        engine.steps_done = start
+        yield stage, engine
+
+
+@contextmanager
+def _watching_waits(engine: Engine, title: str) -> Iterator[None]:
+    """Look at how the trainer computes its losses.
+
+    Raises:
+        NotKeptError: the program waited for a tensor's values.
+    """
+    original = engine.trainer.loss
+
+    def loss(phase: Phase, batch: Any, step: Step) -> Losses:
+        with Waits() as waits:
+            losses = original(phase, batch, step)
+        if waits.names:
+            raise NotKeptError(
+                "computing a loss must not wait for the device, and that of the phase "
+                f"{phase.name!r} of {title} does ({waits.names[0]}); compute with tensors instead, "
+                "by torch.where for example"
+            )
+        return losses
+
+    engine.trainer.loss = loss  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        engine.trainer.loss = original  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -1,18 +1,26 @@
 """Seeing what a block of code changes that it must leave alone."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from ganzoo_core.components import Code, DiscriminatorOutput
 from ganzoo_core.testing.report import NotKeptError
 from ganzoo_core.testing.subjects import named_tensors
+
+WAITING = {
+    *("item", "tolist", "numpy", "cpu", "__array__"),
+    *("__bool__", "__float__", "__int__", "__index__", "__contains__"),
+    *("is_nonzero", "nonzero", "argwhere", "masked_select", "equal", "allclose", "unique"),
+}
+"""Functions and methods that need a tensor's values before the program can go on."""
 
 
 @contextmanager
@@ -63,6 +71,32 @@ def random_state_kept(what: str) -> Iterator[None]:
             "randomness must come from the noise that is handed over, and "
             f"{what} touched the global random state of {' and '.join(touched)}"
         )
+
+
+class Waits(TorchFunctionMode):
+    """Notes in `names` what makes the program wait for the device, a name for each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_function__(
+        self,
+        function: Any,
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Look at a call, and let it happen."""
+        name = getattr(function, "__name__", "")
+        if name in WAITING:
+            self.names.append(name.strip("_"))
+        # How many values a mask chooses is known on the device alone.
+        elif name in ("__getitem__", "__setitem__") and any(
+            isinstance(leaf, Tensor) and leaf.dtype == torch.bool for leaf in tree_leaves(args[1])
+        ):
+            self.names.append("a mask as an index")
+        return function(*args, **(kwargs or {}))
 
 
 def _fingerprints() -> dict[str, object]:

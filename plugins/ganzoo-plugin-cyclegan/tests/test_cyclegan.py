@@ -172,6 +172,19 @@ def test_an_image_from_the_history_leaves_it_and_the_new_one_takes_its_place():
         assert set(its.state["history_b"].flatten().tolist()) == alive
 
 
+def test_nothing_is_lost_or_doubled_where_a_whole_batch_is_exchanged():
+    its, source = trainer(history=5), noise(3)
+    alive: set[float] = set()
+    for first in range(0, 48, 3):
+        new = torch.arange(first, first + 3.0).view(3, 1, 1, 1)
+        shown = its._from_history("a", new, source).flatten().tolist()
+        kept = its.state["history_a"].flatten().tolist()
+        # While the history fills, what it keeps is shown too.
+        gone = set(shown) - set(kept)
+        alive = (alive | set(new.flatten().tolist())) - gone
+        assert set(kept) == alive and len(set(shown)) == 3
+
+
 def test_a_batch_larger_than_the_history_and_no_history_at_all():
     made = images(4, 1, 2, 2)
     its = trainer(history=2)
