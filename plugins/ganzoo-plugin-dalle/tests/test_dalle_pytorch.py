@@ -280,6 +280,46 @@ def test_layers_that_share_their_weights_are_read(tmp_path):
     check(prior, content)
 
 
+def openai_shapes(part, width=8, stem=4):
+    """Shapes of OpenAI's encoder or decoder at a smaller size, as DALLE-pytorch names them."""
+    encodes = part == "enc"
+    kernels, multiples = ((3, 3, 3, 1), (1, 2, 4, 8)) if encodes else ((1, 3, 3, 3), (8, 4, 2, 1))
+    inputs = width if encodes else stem
+    convolutions = {"input": (width, 3, 7) if encodes else (stem, CODES, 1)}
+    for group, multiple in enumerate(multiples, 1):
+        outputs = width * multiple
+        start = f"group_{group}.block_1"
+        convolutions[f"{start}.id_path"] = (outputs, inputs, 1)
+        widths = (inputs, outputs // 4, outputs // 4, outputs // 4, outputs)
+        for n, kernel in enumerate(kernels, 1):
+            convolutions[f"{start}.res_path.conv_{n}"] = (widths[n], widths[n - 1], kernel)
+        inputs = outputs
+        if encodes and group == 1:
+            del convolutions[f"{start}.id_path"]  # as many channels as before
+    convolutions["output.conv"] = (CODES if encodes else 6, inputs, 1)
+    shapes = {f"vae.{part}.blocks.{n}.w": (o, i, k, k) for n, (o, i, k) in convolutions.items()}
+    return shapes | {f"vae.{part}.blocks.{n}.b": its[:1] for n, its in convolutions.items()}
+
+
+def test_openai_s_codes_within_a_dalle_are_read(tmp_path):
+    content = checkpoint()
+    content |= {"vae_params": None, "vae_class_name": "OpenAIDiscreteVAE"}
+    transformer = {n: t for n, t in content["weights"].items() if not n.startswith("vae.")}
+    shapes = openai_shapes("enc") | openai_shapes("dec")
+    codes = {name: torch.randn(shape) / 10 for name, shape in shapes.items()}
+    content["weights"] = transformer | codes
+    model = converted(content, tmp_path)
+    for role, part in (("encoder", "vae.enc."), ("decoder", "vae.dec.")):
+        state = model.networks[role].state_dict()
+        for name, tensor in codes.items():
+            if name.startswith(part):
+                ours = re.sub("b$", "bias", re.sub("w$", "weight", name.removeprefix(part)))
+                assert torch.equal(state.pop(ours), tensor)
+        assert not state
+    assert model.sample(2, seed=1).shape == (2, 3, 8 * SIDE, 8 * SIDE)
+    check(model.networks["prior"], content)
+
+
 def deepspeed(folder, **more):
     """Write a folder as DALLE-pytorch's training writes it with DeepSpeed."""
     content = checkpoint()
