@@ -62,6 +62,15 @@ def test_the_discriminator_learns_classes_of_real_images_and_of_fakes():
     assert terms["class_fake"].item() == pytest.approx(math.log(8), rel=1e-5)
 
 
+def test_the_discriminator_may_learn_classes_of_real_images_alone():
+    real, fake = named([[0.5, 0.25, 0.25]]), named([[0.125, 0.125, 0.75]])
+    batch = Batch(torch.zeros(1, 1, 16, 16), torch.tensor([0]))
+    fakes = Fakes(torch.zeros(1, 1, 16, 16), torch.zeros(1, 8), torch.tensor([1]))
+    trainer = trainer_of(trainer={"classify_fakes": False})
+    assert trainer.discriminator_terms(real, fake, batch, fakes).keys() == {"class_real"}
+    assert trainer.generator_terms(fake, fakes).keys() == {"class_fake"}
+
+
 def test_the_generator_learns_the_class_that_it_was_asked_for():
     fakes = Fakes(torch.zeros(1, 1, 16, 16), torch.zeros(1, 8), torch.tensor([2]))
     terms = trainer_of().generator_terms(named([[0.5, 0.25, 0.25]]), fakes)
