@@ -1,5 +1,7 @@
 """How well images of captions show what was asked, and how well codes are used."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,7 @@ from ganzoo_core.evaluation.encoded import encoder_of
 from ganzoo_core.evaluation.evidence import Evidence
 from ganzoo_core.evaluation.metrics.common import Estimate
 from ganzoo_core.model import Model
+from ganzoo_core.text import captions_of
 
 CANDIDATES = 16
 """Images that are drawn for each caption where the best of them is kept."""
@@ -55,22 +58,26 @@ def code_perplexity(counts: Tensor) -> float:
     return float(torch.exp(-torch.special.xlogy(shares, shares).sum()))
 
 
-def faithfulness(evidence: Evidence, *, candidates: int = 1) -> dict[str, tuple[Estimate, int]]:
-    """Return the share of images that show their caption, of all its factors and of each.
+def classes_are_captions(data: ImageData) -> bool:
+    """Whether the captions of data are the names of their images' classes."""
+    return data.captions is None and data.labels is not None
 
-    The captions are those of `count` scenes of the data's split, each drawn once, or the best of
+
+def faithfulness(evidence: Evidence, *, candidates: int = 1) -> dict[str, tuple[Estimate, int]]:
+    """Return the share of images that show their caption, of all that it says and of each factor.
+
+    The captions are those of `count` images of the data's split, each drawn once, or the best of
     some candidates by the model's reranker. A classifier says what the images show; what it says of
-    the real scenes and of their reconstructions is how much can be reached at all.
+    the real images and of their reconstructions is how much can be reached at all.
 
     Returns:
         estimates by figure, each with how many images were judged.
 
     Raises:
-        UnsupportedError: the model takes no text, or has no reranker where it is asked.
+        UnsupportedError: the model takes no text, or has no reranker where it is asked, or the
+            features cannot tell the classes apart that captions name.
         DataError: it is not known what the images show.
     """
-    from ganzoo_core.evaluation.scene_judge import agreement, shown_by
-
     model, data = evidence.model, evidence.data
     if not model.takes_text:
         raise UnsupportedError(
@@ -78,31 +85,45 @@ def faithfulness(evidence: Evidence, *, candidates: int = 1) -> dict[str, tuple[
             "--metrics"
         )
     chosen = evidence.real_order[: evidence.count]
-    texts, asked = _asked(data, chosen)
-    drawn = _drawn(evidence, texts, candidates)
-    found = agreement(shown_by(eight_bit(drawn, f"image(s) of {model.variant}")), asked)
+    agreed = _judge(evidence, chosen)
+    captions = captions_of(data)
+    drawn = _drawn(evidence, [captions[number] for number in chosen.tolist()], candidates)
+    found = agreed(eight_bit(drawn, f"image(s) of {model.variant}"))
     name = "faithfulness" if candidates == 1 else f"faithfulness of the best of {candidates}"
     figures = {name if key == "all" else f"{name}: {key}": its for key, its in found.items()}
     if candidates == 1:
         real = evidence.real_images(chosen)
-        figures["faithfulness of real scenes"] = agreement(shown_by(real), asked)["all"]
+        figures["faithfulness of real images"] = agreed(real)["all"]
         if "reconstruct" in model.verbs:
             rebuilt = model.reconstruct(real, batch_size=evidence.batch_size)
-            figures["faithfulness of reconstructions"] = agreement(shown_by(rebuilt), asked)["all"]
+            figures["faithfulness of reconstructions"] = agreed(rebuilt)["all"]
     return {
         name: (Estimate(its.mean().item(), its.std().item() / len(its) ** 0.5), len(its))
         for name, its in figures.items()
     }
 
 
-def _asked(data: ImageData, chosen: Tensor) -> tuple[list[str], Tensor]:
-    if data.factor_names != FACTORS or data.factors is None or data.captions is None:
+def _judge(evidence: Evidence, chosen: Tensor) -> Callable[[Tensor], dict[str, Tensor]]:
+    """Return what says whether images show the captions of those that were chosen.
+
+    It takes images [N, C, H, W] in [-1, 1] and returns float tensors [N] of 0 and 1, one for all
+    that a caption says (`all`), and one for each factor of a scene.
+    """
+    from ganzoo_core.evaluation.scene_judge import agreement, shown_by
+
+    data = evidence.data
+    if classes_are_captions(data):
+        evidence.check_classes()
+        assert data.labels is not None
+        labels = torch.tensor(data.labels[chosen.numpy()])
+        return lambda images: {"all": (evidence.named(images) == labels).float()}
+    if data.factor_names != FACTORS or data.factors is None:
         raise DataError(
             f"it is not known what the images of {data.name} show, which this metric compares "
-            "with; take --data scenes"
+            "with; take --data scenes, or images with classes for captions"
         )
-    texts = [data.captions[number] for number in chosen.tolist()]
-    return texts, torch.tensor(data.factors[chosen.numpy()])
+    asked = torch.tensor(data.factors[chosen.numpy()])
+    return lambda images: agreement(shown_by(images), asked)
 
 
 def _drawn(evidence: Evidence, texts: list[str], candidates: int) -> Tensor:

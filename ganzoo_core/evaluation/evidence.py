@@ -252,6 +252,15 @@ class Evidence:
             )
         return self.generated.logits
 
+    def named(self, images: Tensor) -> Tensor:
+        """Return the class that the features see in each of some images [N, C, H, W]: [N]."""
+        found = []
+        for chunk in images.split(self.batch_size):
+            logits = self.features.embed(chunk).logits
+            assert logits is not None, "check_classes comes first"
+            found.append(logits.argmax(1).cpu())
+        return torch.cat(found)
+
     @cached_property
     def recognised(self) -> float:
         """The share of real images whose class the features name rightly."""

@@ -13,6 +13,7 @@ from ganzoo_core.data import ImageData
 from ganzoo_core.errors import DataError, UnsupportedError
 from ganzoo_core.evaluation.captioned import (
     CANDIDATES,
+    classes_are_captions,
     code_perplexity,
     faithfulness,
     used_codes,
@@ -111,6 +112,8 @@ class Measure:
     """Whether the data must say what their images were made from."""
     of_clips: bool = False
     """Whether it measures a model on videos."""
+    judges_captions: bool = False
+    """Whether it says what images show, by the features where captions are names of classes."""
 
 
 def _fid(evidence: Evidence) -> list[Figure]:
@@ -470,8 +473,9 @@ def _reranked_faithfulness(evidence: Evidence) -> list[Figure]:
 
 
 def _faithful(evidence: Evidence, candidates: int) -> list[Figure]:
+    over_features = classes_are_captions(evidence.data)
     return [
-        Figure(name, estimate, "higher", 0, count, over_features=False)
+        Figure(name, estimate, "higher", 0, count, over_features)
         for name, (estimate, count) in faithfulness(evidence, candidates=candidates).items()
     ]
 
@@ -724,11 +728,12 @@ MEASURES: Mapping[str, Measure] = {
         over_features=False,
     ),
     "faithfulness": Measure(
-        "images that show all that their caption says, of captioned scenes",
+        "images that show all that their caption says, a scene or a class",
         "sample",
         frozenset(),
         _faithfulness,
         over_features=False,
+        judges_captions=True,
     ),
     "reranked-faithfulness": Measure(
         f"the same of the best of {CANDIDATES} images by the model's reranker",
@@ -736,6 +741,7 @@ MEASURES: Mapping[str, Measure] = {
         frozenset(),
         _reranked_faithfulness,
         over_features=False,
+        judges_captions=True,
     ),
     "factor-vae-score": _encoded(
         "factors named by the dimension that moves least, on data with known factors",

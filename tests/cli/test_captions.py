@@ -1,5 +1,6 @@
 """`ganzoo sample --text`: what is said and refused, with the model of scenes that ships."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,44 @@ def test_a_model_without_captions_takes_no_text(ganzoo_here: GanzooHere) -> None
     said = ganzoo_here("sample", "dcgan.mnist", *RED, "-n", "1", "--out", "it.png")
     assert said.code == 2
     assert "dcgan" in said.err
+
+
+def test_a_judge_says_how_many_images_show_their_caption(ganzoo_here: GanzooHere) -> None:
+    metrics = ("--metrics", "faithfulness,reranked-faithfulness", "-n", "4", "--json")
+    said = ganzoo_here("evaluate", "dalle.scenes", "--data", "scenes", *metrics).json
+    values = {its["metric"]: its["value"] for its in said["results"]}
+    assert values["faithfulness of real images"] == 1
+    assert 0 <= values["faithfulness"] <= values["faithfulness: number"] <= 1
+    assert "faithfulness of the best of 16: colour" in values
+
+
+def test_the_class_that_a_caption_names_is_judged_by_the_features(
+    ganzoo_here: GanzooHere, shared: Callable[[str], Path]
+) -> None:
+    of = ("evaluate", "dalle.mnist", "--data", "idx:mnist", "--data-root", str(shared("data")))
+    metrics = ("--split", "test", "--metrics", "faithfulness", "-n", "8", "--json")
+    said = ganzoo_here(*of, *metrics).json
+    values = {its["metric"]: its["value"] for its in said["results"]}
+    assert values.keys() == {
+        "faithfulness[mnist-convnet]",
+        "faithfulness of real images[mnist-convnet]",
+        "faithfulness of reconstructions[mnist-convnet]",
+    }
+    assert values["faithfulness of reconstructions[mnist-convnet]"] > 0.7
+
+
+def test_nobody_says_what_images_show_that_the_judges_do_not_know(
+    ganzoo_here: GanzooHere,
+) -> None:
+    metrics = ("--metrics", "faithfulness", "-n", "2")
+    said = ganzoo_here("evaluate", "dalle.mnist", "--data", "digits", *metrics)
+    assert said.code == 2
+    assert "too few to judge generated ones" in said.err
+    folder = Path("named")
+    folder.mkdir()
+    Image.new("L", (8, 8), 200).save(folder / "cat.png")
+    (folder / "cat.txt").write_text("a cat")
+    said = ganzoo_here("evaluate", "dalle.mnist", "--data", "captions:named", *metrics)
+    assert said.code == 2
+    assert "it is not known what the images of captions:named show" in said.err
+    assert "--data scenes" in said.err
