@@ -163,9 +163,14 @@ def captions_of(data: "ImageData") -> tuple[str, ...]:
             f"{data.name} has no captions; use --data scenes, captions:DIR with images and a table "
             "captions.csv or a .txt beside each image, or hub:ORG/NAME with a column of captions"
         )
-    words = dict(zip(map(str, range(10)), _NUMBER_WORDS, strict=True))
-    names = [words.get(name, name) for name in data.class_names]
+    names = class_names_in_words(data.class_names)
     return tuple(names[label] for label in data.labels)
+
+
+def class_names_in_words(names: Iterable[str]) -> list[str]:
+    """Return the names of classes, of which 0 to 9 become words, such as `seven`."""
+    words = dict(zip(map(str, range(10)), _NUMBER_WORDS, strict=True))
+    return [words.get(name, name) for name in names]
 
 
 def _library() -> Any:

@@ -3,6 +3,7 @@
 some:COUNT[:SEED]:NAME               COUNT images of a training set, drawn without repetition
 blended:[SEED:]DIGITS+TEXTURES       digits blended with pieces of other images
 domains:SOURCE,TARGET[,TARGET_TEST]  a set with labels, and one to adapt to
+worded:SENTENCE[|SENTENCE...]:NAME   classes as captions; {} in a sentence is the class's name
 
 Within a name others may stand, as in `domains:some:2000:mnist,some:1800:usps`.
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from ganzoo_core.data.changed import CHANGES
 from ganzoo_core.errors import ConfigError, DataError
 
-PREFIXES = ("some", "blended", "domains")
+PREFIXES = ("some", "blended", "domains", "worded")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,14 @@ class Domains:
     def __str__(self) -> str:
         parts = (self.source, self.target, self.target_test)
         return "domains:" + ",".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Worded:
+    """A name of `worded:`."""
+
+    sentences: tuple[str, ...]
+    name: str
 
 
 def some_of(name: str) -> Some | None:
@@ -101,6 +110,25 @@ def domains_of(name: str) -> Domains | None:
     return Domains(*parts)
 
 
+def worded_of(name: str) -> Worded | None:
+    """Read a name of `worded:`; None where it is another one.
+
+    Raises:
+        DataError: it lacks its sentences or the name behind them, or a sentence names no class.
+    """
+    rest = _rest(name, "worded")
+    if rest is None:
+        return None
+    sentences, _, inner = rest.partition(":")
+    each = tuple(sentence.strip() for sentence in sentences.split("|"))
+    if not inner or not all("{}" in sentence for sentence in each):
+        raise DataError(
+            f"{name!r} is not of the form worded:SENTENCE:NAME with {{}} in the sentence for the "
+            "class, such as 'worded:a handwritten {}:mnist'; | stands between several sentences"
+        )
+    return Worded(each, inner)
+
+
 def joined_domains(
     source: str | None, target: str | None, target_test: str | None = None
 ) -> str | None:
@@ -143,6 +171,8 @@ def renamed(name: str, rename: Callable[[str], str]) -> str:
         return str(Domains(*(renamed(part, rename) if part else "" for part in parts)))
     if some := some_of(name):
         return f"{name.removesuffix(some.name)}{renamed(some.name, rename)}"
+    if worded := worded_of(name):
+        return f"{name.removesuffix(worded.name)}{renamed(worded.name, rename)}"
     if blend := blend_of(name):
         start = name.removesuffix(f"{blend.digits}+{blend.textures}")
         return f"{start}{renamed(blend.digits, rename)}+{renamed(blend.textures, rename)}"

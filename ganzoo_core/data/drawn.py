@@ -8,7 +8,7 @@ import numpy as np
 
 from ganzoo_core.data.order import Indices, indices
 from ganzoo_core.data.pixels import Bytes, PixelFormat
-from ganzoo_core.data.source import Broken, DataInfo, Labels, Source
+from ganzoo_core.data.source import Broken, CaptionedSource, DataInfo, Labels, Source
 from ganzoo_core.errors import DataError
 
 
@@ -43,6 +43,11 @@ class DrawnSource:
         """Return the classes of those that are taken, under the names that the whole has."""
         labels, names = self.whole.labels()
         return (None, ()) if labels is None else (labels[self._chosen], names)
+
+    def captions(self) -> tuple[str, ...] | None:
+        """Return the captions of those that are taken, where the whole has any."""
+        texts = self.whole.captions() if isinstance(self.whole, CaptionedSource) else None
+        return None if texts is None else tuple(texts[number] for number in self._chosen.tolist())
 
     def decode(self, target: PixelFormat) -> Iterator[Bytes | Broken]:
         """Yield those that are taken."""

@@ -9,7 +9,7 @@ from ganzoo_core.data.blended import BlendedSource
 from ganzoo_core.data.builtin import DigitsSource
 from ganzoo_core.data.captions import find_captions
 from ganzoo_core.data.changed import CHANGES, Changed
-from ganzoo_core.data.compound import PREFIXES, blend_of, domains_of, some_of
+from ganzoo_core.data.compound import PREFIXES, blend_of, domains_of, some_of, worded_of
 from ganzoo_core.data.domains import Apart, Pairs
 from ganzoo_core.data.drawn import DrawnSource
 from ganzoo_core.data.folder import find_folder
@@ -21,12 +21,13 @@ from ganzoo_core.data.npz import NpzClips, find_npz
 from ganzoo_core.data.scenes import ScenesSource
 from ganzoo_core.data.source import DataInfo, Source, listed, present, single_split
 from ganzoo_core.data.video import VideoSource, find_video
+from ganzoo_core.data.worded import WordedSource
 from ganzoo_core.errors import DataError, UnknownNameError
 
 SOURCES = (
     *("digits", "digit-outlines", "scenes", "mnist", "fashion-mnist", "cifar10", "usps"),
     *("hub:", "folder:", "captions:", "idx:", "npz:", "mnist-m:", "unpaired:", "paired:"),
-    *("video:", "moving-mnist:", "some:", "blended:", "domains:"),
+    *("video:", "moving-mnist:", "some:", "blended:", "domains:", "worded:"),
     *(f"{change}:" for change in CHANGES),
 )
 """Every name, and every prefix that a path or a name of the Hub follows."""
@@ -126,6 +127,8 @@ def _compound(source: str, root: Path | None, split: str) -> Source | Apart:
         whole = _single(some.name, root, split)
         # Few images are learned from, and judged by all there are.
         return whole if split == "test" else DrawnSource(whole, some.count, some.seed)
+    if worded := worded_of(source):
+        return WordedSource(_single(worded.name, root, split), worded.sentences)
     if blend := blend_of(source):
         own = scored_split(blend.textures, root) == "test"
         textures = _single(blend.textures, root, split if own else "train")
@@ -149,6 +152,7 @@ _EXAMPLES = {
     "some": "some:2000:mnist",
     "blended": "blended:mnist+folder:photos",
     "domains": "domains:mnist,usps",
+    "worded": "'worded:a handwritten {}:mnist'",
 }
 
 

@@ -58,9 +58,9 @@ def code_perplexity(counts: Tensor) -> float:
     return float(torch.exp(-torch.special.xlogy(shares, shares).sum()))
 
 
-def classes_are_captions(data: ImageData) -> bool:
-    """Whether the captions of data are the names of their images' classes."""
-    return data.captions is None and data.labels is not None
+def judged_by_class(data: ImageData) -> bool:
+    """Whether an image of a caption is right where it shows the class that the real one shows."""
+    return data.factor_names != FACTORS and data.labels is not None
 
 
 def faithfulness(evidence: Evidence, *, candidates: int = 1) -> dict[str, tuple[Estimate, int]]:
@@ -112,7 +112,7 @@ def _judge(evidence: Evidence, chosen: Tensor) -> Callable[[Tensor], dict[str, T
     from ganzoo_core.evaluation.scene_judge import agreement, shown_by
 
     data = evidence.data
-    if classes_are_captions(data):
+    if judged_by_class(data):
         evidence.check_classes()
         assert data.labels is not None
         labels = torch.tensor(data.labels[chosen.numpy()])

@@ -11,7 +11,7 @@ from torch import nn
 from ganzoo_core import images
 from ganzoo_core.data import ClipData, ImageData, open_clips, open_images
 from ganzoo_core.errors import RunError, UnknownNameError, UnsupportedError
-from ganzoo_core.evaluation.captioned import classes_are_captions, has_codes
+from ganzoo_core.evaluation.captioned import has_codes, judged_by_class
 from ganzoo_core.evaluation.drawing import generator_of
 from ganzoo_core.evaluation.evidence import LEAST_RECOGNISED, Evidence
 from ganzoo_core.evaluation.features import (
@@ -95,7 +95,7 @@ def evaluate(
     opened = open_split(split)
     extractor = None
     # By default only images that are drawn are compared by features.
-    by_classes = classes_are_captions(opened)
+    by_classes = judged_by_class(opened)
     embedding = any(
         MEASURES[key].over_features or (MEASURES[key].judges_captions and by_classes)
         for key in chosen or ()

@@ -13,9 +13,9 @@ from ganzoo_core.data import ImageData
 from ganzoo_core.errors import DataError, UnsupportedError
 from ganzoo_core.evaluation.captioned import (
     CANDIDATES,
-    classes_are_captions,
     code_perplexity,
     faithfulness,
+    judged_by_class,
     used_codes,
 )
 from ganzoo_core.evaluation.categories import categories_of
@@ -473,7 +473,7 @@ def _reranked_faithfulness(evidence: Evidence) -> list[Figure]:
 
 
 def _faithful(evidence: Evidence, candidates: int) -> list[Figure]:
-    over_features = classes_are_captions(evidence.data)
+    over_features = judged_by_class(evidence.data)
     return [
         Figure(name, estimate, "higher", 0, count, over_features)
         for name, (estimate, count) in faithfulness(evidence, candidates=candidates).items()

@@ -19,6 +19,7 @@ from ganzoo_core.data import (
     scored_split,
 )
 from ganzoo_core.errors import ConfigError, DataError
+from ganzoo_core.text import captions_of, class_names_in_words
 from ganzoo_core.training.batches import ImageBatches
 from ganzoo_core.training.processes import Processes
 from ganzoo_core.training.run import public_name
@@ -91,6 +92,12 @@ def test_broken_images_count_only_where_they_are_drawn(
         ("some:", "lacks its parts, as in some:2000:mnist"),
         ("some:3:domains:digits,digits", "is no single set of images, and only one can stand here"),
         ("some:3:digit-outlines", "is no single set of images, and only one can stand here"),
+        ("worded:", "lacks its parts, as in 'worded:a handwritten {}:mnist'"),
+        ("worded:a digit:digits", "with {} in the sentence for the class"),
+        ("worded:a {}|a digit:digits", "with {} in the sentence for the class"),
+        ("worded:a {}", "is not of the form worded:SENTENCE:NAME"),
+        ("worded:a {}:scenes", "has no classes, which worded: makes captions of"),
+        ("worded:a {}:digit-outlines", "is no single set of images, and only one can stand here"),
         ("blended:npz:few.npz", "is not of the form blended:DIGITS"),
         ("blended:digits+", "is not of the form blended:DIGITS"),
         ("domains:digits", "is not of the form domains:SOURCE,TARGET"),
@@ -202,6 +209,23 @@ def test_a_target_smaller_than_a_batch_is_named(sets: Path) -> None:
         ImageBatches(data, 8, 0, Processes("cpu"), other="unlabelled")
 
 
+def test_classes_become_sentences_in_turn(sets: Path) -> None:
+    data = opened("worded:{}|a handwritten {} :npz:few.npz", sets)
+    assert data.captions is not None and data.labels is not None
+    assert data.captions[:3] == ("zero", "a handwritten one", "two")
+    assert data.class_names == tuple("0123456789") and int(data.labels[7]) == 7
+    assert captions_of(data) == data.captions
+    assert captions_of(opened("npz:few.npz", sets))[:2] == ("zero", "one")
+    assert len(opened("worded:a {}:npz:few.npz", sets, split="test")) == 7
+
+
+def test_some_images_keep_their_captions(sets: Path) -> None:
+    data = opened("some:12:worded:a {}:npz:few.npz", sets)
+    words = class_names_in_words("0123456789")
+    assert data.captions == tuple(f"a {words[shade % 10]}" for shade in shades(data))
+    assert opened("some:12:npz:few.npz", sets).captions is None
+
+
 def test_source_and_target_go_together() -> None:
     assert joined_domains("mnist", "usps") == "domains:mnist,usps"
     assert joined_domains("mnist", "usps", "digits") == "domains:mnist,usps,digits"
@@ -219,6 +243,8 @@ def test_source_and_target_go_together() -> None:
     [
         ("domains:idx:/home/ann/mnist,hub:org/usps", "domains:idx:mnist,hub:org/usps"),
         ("some:5:7:npz:/home/ann/x.npz", "some:5:7:npz:x.npz"),
+        ("worded:a {}|{}:npz:/home/ann/x.npz", "worded:a {}|{}:npz:x.npz"),
+        ("some:5:worded:a {}:npz:/home/ann/x.npz", "some:5:worded:a {}:npz:x.npz"),
         (
             "blended:3:idx:/home/ann/mnist+folder:/home/ann/tiles.zip",
             "blended:3:idx:mnist+folder:tiles.zip",
