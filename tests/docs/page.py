@@ -39,6 +39,8 @@ from docs.blocks import Block, blocks_of
 
 REPOSITORY = Path(__file__).parents[2]
 _SHELL_SYNTAX = re.compile(r"[|&;<>$()`]|^\w+=")
+_QUOTED = re.compile(r"""'[^']*'|"[^"$`]*\"""")
+"""What a shell takes as it stands."""
 _SECONDS = 300
 
 
@@ -124,7 +126,7 @@ class Page:
             case ["python", "-m", "build", *arguments]:
                 built = [sys.executable, "-m", "build", "--no-isolation", *arguments]
                 self._process(line, built)
-            case ["ganzoo", *arguments] if not _SHELL_SYNTAX.search(line):
+            case ["ganzoo", *arguments] if not _SHELL_SYNTAX.search(_QUOTED.sub("", line)):
                 code, said = self._ganzoo([*arguments, *run_with])
                 assert code == 0, f"{line!r} ended with exit code {code}: {said}"
             case ["pip", "install", *what] | ["python", "-m", "pip", "install", *what]:
