@@ -163,14 +163,22 @@ def captions_of(data: "ImageData") -> tuple[str, ...]:
             f"{data.name} has no captions; use --data scenes, captions:DIR with images and a table "
             "captions.csv or a .txt beside each image, or hub:ORG/NAME with a column of captions"
         )
-    names = class_names_in_words(data.class_names)
-    return tuple(names[label] for label in data.labels)
+    return captions_of_classes(data.labels.tolist(), data.class_names)
 
 
-def class_names_in_words(names: Iterable[str]) -> list[str]:
-    """Return the names of classes, of which 0 to 9 become words, such as `seven`."""
-    words = dict(zip(map(str, range(10)), _NUMBER_WORDS, strict=True))
-    return [words.get(name, name) for name in names]
+def captions_of_classes(
+    labels: Sequence[int], names: Sequence[str], sentences: Sequence[str] = ("{}",)
+) -> tuple[str, ...]:
+    """Return a caption for each label: the sentences in turn, with the class's name for `{}`.
+
+    Classes that are called 0 to 9 become words, such as `seven`.
+    """
+    numbers = dict(zip(map(str, range(10)), _NUMBER_WORDS, strict=True))
+    words = [numbers.get(name, name) for name in names]
+    return tuple(
+        sentences[place % len(sentences)].replace("{}", words[label])
+        for place, label in enumerate(labels)
+    )
 
 
 def _library() -> Any:

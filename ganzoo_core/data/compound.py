@@ -169,10 +169,8 @@ def renamed(name: str, rename: Callable[[str], str]) -> str:
     if domains := domains_of(name):
         parts = (domains.source, domains.target, domains.target_test)
         return str(Domains(*(renamed(part, rename) if part else "" for part in parts)))
-    if some := some_of(name):
-        return f"{name.removesuffix(some.name)}{renamed(some.name, rename)}"
-    if worded := worded_of(name):
-        return f"{name.removesuffix(worded.name)}{renamed(worded.name, rename)}"
+    if outer := some_of(name) or worded_of(name):
+        return f"{name.removesuffix(outer.name)}{renamed(outer.name, rename)}"
     if blend := blend_of(name):
         start = name.removesuffix(f"{blend.digits}+{blend.textures}")
         return f"{start}{renamed(blend.digits, rename)}+{renamed(blend.textures, rename)}"

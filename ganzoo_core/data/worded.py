@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ganzoo_core.data.pixels import Bytes, PixelFormat
 from ganzoo_core.data.source import Broken, DataInfo, Labels, Source
 from ganzoo_core.errors import DataError
-from ganzoo_core.text import class_names_in_words
+from ganzoo_core.text import captions_of_classes
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,7 @@ class WordedSource:
             raise DataError(
                 f"{self.place} has no classes, which worded: makes captions of; leave worded: out"
             )
-        words = class_names_in_words(names)
-        turns = len(self.sentences)
-        return tuple(
-            self.sentences[number % turns].replace("{}", words[label])
-            for number, label in enumerate(labels.tolist())
-        )
+        return captions_of_classes(labels.tolist(), names, self.sentences)
 
     def decode(self, target: PixelFormat) -> Iterator[Bytes | Broken]:
         """Yield the source's images."""

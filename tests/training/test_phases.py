@@ -29,6 +29,7 @@ from ganzoo_core.components import (
 )
 from ganzoo_core.errors import ConfigError
 from ganzoo_core.nn import Dropout
+from ganzoo_core.testing.checks.watching import WAITING
 from ganzoo_core.training.engine import Engine, images_per_step
 from ganzoo_core.training.processes import Processes
 from ganzoo_core.training.settings import TrainingSettings
@@ -563,11 +564,8 @@ def test_scaled_gradients_are_unscaled_before_they_are_clipped(watch: Watch) -> 
     torch.testing.assert_close(torch.stack(norms).norm(), torch.tensor(0.05), rtol=1e-3, atol=0)
 
 
-WAITING = {
-    *("item", "tolist", "numpy", "cpu", "__bool__", "__float__", "__int__", "__index__"),
-    *("_local_scalar_dense", "is_nonzero", "nonzero", "equal", "allclose", "masked_select"),
-}
-"""What makes the program wait for the device."""
+WAITS = WAITING | {"_local_scalar_dense"}
+"""What makes the program wait for the device, also below PyTorch's functions."""
 
 
 class Operations(TorchDispatchMode):
@@ -614,10 +612,10 @@ def test_a_step_never_waits_for_the_device(settings: dict[str, Any]) -> None:
     with Operations(names), Functions(names):
         run(engine, 3)
         assert len(names) > 100
-        assert not [name for name in names if name in WAITING]
+        assert not [name for name in names if name in WAITS]
         engine.check_finite()
     # Looking at the losses is what waits, and once for them and once for the weights.
-    assert [name for name in names if name in WAITING] == ["tolist", "tolist"]
+    assert [name for name in names if name in WAITS] == ["tolist", "tolist"]
 
 
 def test_gradients_are_given_back_after_a_step() -> None:

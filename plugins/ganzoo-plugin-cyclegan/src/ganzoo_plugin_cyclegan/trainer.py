@@ -126,9 +126,10 @@ class CycleTrainer(Trainer):
         name = f"history_{domain}"
         kept = self.state.get(name, made[:0])
         room = most - len(kept)
-        if room > 0:
+        if room:
             self.state[name] = kept = torch.cat([kept, made[:room]])
-        new = made[max(0, room) :][:most]
+        exchanged = slice(room, room + most)
+        new = made[exchanged]
         if not len(new):
             return made
         coins = noise.uniform(len(new)).view(-1, 1, 1, 1) < 0.5
@@ -137,7 +138,7 @@ class CycleTrainer(Trainer):
         old = kept[places]
         kept[places] = torch.where(coins, new, old)
         shown = made.clone()
-        shown[max(0, room) :][:most] = torch.where(coins, old, new)
+        shown[exchanged] = torch.where(coins, old, new)
         return shown
 
     def _constrain(self) -> None:
